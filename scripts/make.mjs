@@ -3,4 +3,10 @@
 import { run } from './child.mjs'
 
 const args = process.argv.slice(2)
-process.exitCode = await run('make', ['--no-print-directory', '-C', 'packages/native', '-j2', ...args])
+process.exitCode = await run('make', [
+  '--no-print-directory',
+  '-C',
+  'packages/native',
+  '-j2',
+  ...args,
+])

@@ -6,7 +6,10 @@ import { prepareOrExit } from './prepare.mjs'
 const steps = [
   { name: 'tidy', start: () => runNode('scripts/tidy.mjs') },
   { name: 'C++ tests', start: () => run('npm', ['run', '--silent', 'test:native']) },
-  { name: 'TypeScript tests', start: () => runNode('node_modules/vitest/vitest.mjs', ['run', ...process.argv.slice(2)]) },
+  {
+    name: 'TypeScript tests',
+    start: () => runNode('node_modules/vitest/vitest.mjs', ['run', ...process.argv.slice(2)]),
+  },
 ]
 
 await prepareOrExit()

@@ -55,7 +55,9 @@ function build() {
   if (result.status === 0) return undefined
   if (required) process.stderr.write(result.stdout + result.stderr)
   const lines = result.stderr.split('\n')
-  return lines.find((line) => /error|ERR!/i.test(line))?.trim() ?? `node-gyp ended with ${result.status}`
+  return (
+    lines.find((line) => /error|ERR!/i.test(line))?.trim() ?? `node-gyp ended with ${result.status}`
+  )
 }
 
 /** True in the repository itself, where scripts/prepare.mjs builds, with the pinned Node. */
@@ -66,7 +68,9 @@ function isInsideRepository() {
 if (required || !isInsideRepository()) {
   const reason = build()
   if (reason !== undefined) {
-    console.error(`@umap/native: the engine was not built: ${reason}. It needs Linux, python3, make and g++.`)
+    console.error(
+      `@umap/native: the engine was not built: ${reason}. It needs Linux, python3, make and g++.`,
+    )
     process.exitCode = required ? 1 : 0
   }
 }
