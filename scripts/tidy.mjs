@@ -12,7 +12,17 @@ import { checkImports } from './tidy/package-imports.mjs'
 
 /** Paths that git tracks or would add and that exist, relative to the root. */
 function listFiles() {
-  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate']
+  // A clone that belongs to another user, as in a container, is read all the same.
+  const args = [
+    '-c',
+    'safe.directory=*',
+    'ls-files',
+    '-z',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '--deduplicate',
+  ]
   const listed = spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 })
   if (listed.status !== 0) throw new Error(`git ls-files failed: ${listed.stderr}`)
   return listed.stdout.split('\0').filter((path) => path !== '')
