@@ -1,0 +1,22 @@
+// The public face of `@umap/native`: the addon, its error and its types. Knows no concrete store.
+
+export { loadNative } from './load.ts'
+export type { NativeBinding } from './native-binding.ts'
+export { NativeError } from './native-error.ts'
+export type {
+  BufferId,
+  HostCall,
+  HostCallStats,
+  HostId,
+  NativeBufferStats,
+  NativeFileStoreSpec,
+  NativeHostStoreSpec,
+  NativeLatency,
+  NativeRegionEvent,
+  NativeRegionInfo,
+  NativeRegionStats,
+  NativeStoreSpec,
+  RegionId,
+} from './native-types.ts'
+export { probe } from './probe.ts'
+export type * from './probe-report.ts'

@@ -1,0 +1,149 @@
+// What the addon exports, function by function. Arguments are checked well enough that nonsense
+// throws a TypeError and never crashes; ranges and states are the engine's and the caller's matter.
+
+import type { NativeError } from './native-error.ts'
+import type {
+  BufferId,
+  HostCall,
+  HostCallStats,
+  HostId,
+  NativeBufferStats,
+  NativeRegionEvent,
+  NativeRegionInfo,
+  NativeRegionStats,
+  NativeStoreSpec,
+  RegionId,
+} from './native-types.ts'
+
+/**
+ * The functions of the addon. All of them belong to the thread that loaded it; ids are valid in
+ * every thread of the process.
+ *
+ * Operating failures throw, or reject with, a {@link NativeError}. An id that is not, or no longer,
+ * known is the errno EBADF. Promises that are pending keep the event loop alive; subscriptions and
+ * an idle store host do not.
+ */
+export interface NativeBinding {
+  /** What this machine can do, as the JSON of a `ProbeReport`. Takes some milliseconds. */
+  probe(): string
+  /**
+   * Process-wide options; they count from the next start of the engine, when no region is open.
+   *
+   * @param options `featuresDenied` are numbers of userfaultfd feature bits (16 is
+   * UFFD_FEATURE_MOVE) that the engine must do without; `logLevel` is 0 (silent) to 4 (debug)
+   */
+  configureEngine(options: {
+    readonly fillers?: number
+    readonly evictors?: number
+    readonly faultEventsMax?: number
+    readonly logLevel?: number
+    readonly featuresDenied?: readonly number[]
+  }): void
+
+  /**
+   * Makes a page buffer. It belongs to this environment and is released with it; open regions keep
+   * it. A budget of 0 is adaptive, a watermark of 0 the default.
+   */
+  bufferCreate(options: {
+    readonly budgetBytes: number
+    readonly highWaterPercent: number
+    readonly lowWaterPercent: number
+  }): BufferId
+  bufferStats(id: BufferId): NativeBufferStats
+  /** Forgets the id. The memory goes with the last region that uses the buffer. */
+  bufferRelease(id: BufferId): void
+
+  /** Opens a region; this environment holds one reference to it, see {@link regionClose}. */
+  regionOpen(options: {
+    readonly store: NativeStoreSpec
+    readonly writable: boolean
+    readonly pageBytes: number
+    readonly offset: number
+    readonly byteLength: number
+    readonly bufferId: BufferId
+    /** Read-ahead window at most; -1 is the default, 0 none. */
+    readonly readAheadPagesMax: number
+  }): RegionId
+  /** Facts about an open region, for who attaches to it. */
+  regionInfo(id: RegionId): NativeRegionInfo
+  /**
+   * The region's memory as a buffer of this isolate. One buffer per isolate and kind: a second call
+   * returns the same object and counts.
+   *
+   * Holding more mappings than references takes one more reference. So the opener, who has one,
+   * opens, maps, unmaps and closes; who attaches maps, unmaps and closes; each gives back exactly
+   * what it took.
+   *
+   * @throws RangeError for more than 4 GiB before Node 22; NativeError with EDEADLK in a thread that
+   * serves a store host, ENOTSUP when `shared` or external memory is not to be had in this Node
+   */
+  regionMap(id: RegionId, shared: false): ArrayBuffer
+  regionMap(id: RegionId, shared: true): SharedArrayBuffer
+  regionMap(id: RegionId, shared: boolean): ArrayBuffer | SharedArrayBuffer
+  /**
+   * Takes back one {@link regionMap}. With the last one of this isolate its ArrayBuffer is detached;
+   * a SharedArrayBuffer cannot be, and must not be touched any more.
+   */
+  regionUnmap(id: RegionId): void
+  /**
+   * Drops one reference of this environment. The last reference in the process closes the region:
+   * dirty pages are written back and made durable, and the memory is unmapped.
+   *
+   * Memory is never unmapped while an isolate can reach it. An ArrayBuffer is detached, and the
+   * promise waits for the moment in which V8 lets go of it. A SharedArrayBuffer, or an ArrayBuffer
+   * that was moved away with `transfer()`, may live on: then the region is flushed and its pages are
+   * evicted before the promise resolves, and it is closed when the garbage collector frees the last
+   * such buffer.
+   *
+   * @returns true when this was the last reference: everything is in the store, the id is dead.
+   * Rejects and keeps reference and region when the write-back fails; it may be repeated.
+   */
+  regionClose(id: RegionId): Promise<boolean>
+  /** Fills without touching. `ranges` are pairs of offset and byteLength. */
+  regionPrefault(id: RegionId, ranges: Float64Array): Promise<void>
+  regionFlush(id: RegionId, offset: number, byteLength: number): Promise<void>
+  regionEvict(id: RegionId, offset: number, byteLength: number): Promise<void>
+  regionDiscard(id: RegionId, offset: number, byteLength: number): Promise<void>
+  /** Makes the range resident and keeps it so. Blocks this thread until it is. */
+  regionPin(id: RegionId, offset: number, byteLength: number): void
+  regionUnpin(id: RegionId, offset: number, byteLength: number): void
+  regionStats(id: RegionId): NativeRegionStats
+  /** Listens. Events that come faster than this thread takes them are dropped, oldest kept. */
+  regionSubscribe(id: RegionId, onEvent: (event: NativeRegionEvent) => void): number
+  regionUnsubscribe(id: RegionId, subscription: number): void
+
+  /**
+   * Makes the meeting point of regions and the worker that runs their stores. It belongs to this
+   * environment. Without a worker for `graceMs`, calls fail with ECONNRESET.
+   */
+  hostCreate(options: { readonly arenaBytes: number; readonly graceMs: number }): HostId
+  /**
+   * Takes over a store host in the worker that runs the stores. Such a thread can map no region,
+   * because a thread that is blocked in a fault cannot answer it.
+   *
+   * @param onCall gets each call; it must not throw and answers with {@link hostComplete}
+   * @returns the arena: bytes of reads go to, and bytes of writes lie at, `call.arenaOffset`
+   * @throws NativeError with EBUSY while another environment serves this host, EDEADLK in a thread
+   * that maps a region
+   */
+  hostServe(id: HostId, onCall: (call: HostCall) => void): ArrayBuffer
+  /** Answers a call: 0 done, 1 hole, 2 error. An unknown token is ignored. */
+  hostComplete(id: HostId, token: number, outcome: 0 | 1 | 2, errorJson?: string): void
+  hostCalls(id: HostId): HostCallStats
+  /** Fails what is pending and what still comes, and forgets the id. */
+  hostClose(id: HostId): void
+
+  /**
+   * Makes each thread that reaches a named point of the pipeline wait there; 0 ends that. There
+   * only with UMAP_TEST_POINTS=1 in the environment.
+   */
+  setTestPoint?(name: string, delayMs: number): void
+}
+
+/** What only this package calls. */
+export interface NativeAddon extends NativeBinding {
+  /** The class of the errors that this environment's functions throw. */
+  setErrorClass(errorClass: typeof NativeError): void
+  /** The process is about to end: store hosts that die from now on fail their calls at once. */
+  processExiting(): void
+}

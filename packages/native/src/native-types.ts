@@ -1,0 +1,131 @@
+// The plain data that goes in and out of the addon. Types only.
+
+import type { NativeError } from './native-error.ts'
+
+/** A page buffer; valid in every thread of the process. */
+export type BufferId = number
+/** An open region; valid in every thread of the process. */
+export type RegionId = number
+/** A store host; valid in every thread of the process. */
+export type HostId = number
+
+/** Where a region's bytes are. */
+export type NativeStoreSpec = NativeFileStoreSpec | NativeHostStoreSpec
+
+/** A file, on which the engine does the I/O itself. */
+export interface NativeFileStoreSpec {
+  readonly kind: 'file'
+  /** Duplicated; the caller may close its own at once. */
+  readonly fd: number
+  readonly direct: boolean
+  readonly byteLength: number
+  readonly writable: boolean
+  /** Names the store in messages. */
+  readonly label: string
+  readonly callBytesMax?: number
+  readonly concurrencyMax?: number
+}
+
+/** A JavaScript store that the worker of a store host runs. */
+export interface NativeHostStoreSpec {
+  readonly kind: 'host'
+  readonly hostId: HostId
+  /** Which store of that host; the worker finds it in each call. */
+  readonly storeKey: number
+  readonly byteLength: number
+  readonly writable: boolean
+  /** Names the store in messages. */
+  readonly label: string
+  readonly callBytesMax: number
+  readonly concurrencyMax: number
+  readonly canDiscard: boolean
+}
+
+/** A call that waits for a JavaScript store. */
+export interface HostCall {
+  readonly token: number
+  readonly storeKey: number
+  readonly op: 'read' | 'write' | 'flush' | 'discard'
+  /** In the store; 0 for flush. */
+  readonly offset: number
+  readonly byteLength: number
+  /** Where the call's bytes lie in the arena; 0 for flush and discard. */
+  readonly arenaOffset: number
+}
+
+/** The calls of a store host, for who supervises it. */
+export interface HostCallStats {
+  /** Whether a worker serves it now. */
+  readonly served: boolean
+  /** Calls that wait or are in flight. */
+  readonly pending: number
+  /** Calls that were shown to the worker and not answered yet. */
+  readonly inFlight: number
+  /** Age of the oldest pending call. */
+  readonly oldestAgeMs: number
+  readonly completed: number
+  readonly failed: number
+  /** Calls that went back to the queue because their worker died. */
+  readonly requeued: number
+}
+
+/** A page buffer's bytes, now; `residentBytesMax` is the highest so far. */
+export interface NativeBufferStats {
+  readonly budgetBytes: number
+  readonly residentBytes: number
+  readonly residentBytesMax: number
+  readonly mappedBytes: number
+  readonly standbyBytes: number
+  readonly dirtyBytes: number
+  readonly regions: number
+}
+
+/** What a region is. */
+export interface NativeRegionInfo {
+  readonly byteLength: number
+  readonly pageBytes: number
+  readonly writable: boolean
+  readonly bufferId: BufferId
+  /** Buffers over this region's memory that V8 has not let go of, in all isolates. */
+  readonly mapped: number
+}
+
+/** Times in microseconds. */
+export interface NativeLatency {
+  readonly count: number
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+/** A region's counters. */
+export interface NativeRegionStats {
+  readonly faults: number
+  readonly fills: number
+  readonly fillBytes: number
+  readonly evictions: number
+  readonly standbyHits: number
+  readonly writeProtectFaults: number
+  readonly writeBacks: number
+  readonly writeBackBytes: number
+  readonly residentBytes: number
+  readonly dirtyBytes: number
+  readonly pinnedBytes: number
+  readonly readAheadBytes: number
+  readonly readAheadUsedBytes: number
+  readonly storeErrors: number
+  readonly faultLatencyUs: NativeLatency
+  readonly fillLatencyUs: NativeLatency
+}
+
+/** Something that happened to a region outside of any call. */
+export interface NativeRegionEvent {
+  readonly kind: 'fill' | 'write-back' | 'pressure' | 'stall'
+  /** What failed, or what the stall waits for. */
+  readonly error?: NativeError
+  /** In the region. */
+  readonly offset: number
+  readonly byteLength: number
+  /** The new budget, for 'pressure'. */
+  readonly budgetBytes: number
+}

@@ -1,0 +1,14 @@
+// Asks the addon what this machine can do. Any thread.
+
+import { loadNative } from './load.ts'
+import type { ProbeReport } from './probe-report.ts'
+
+/**
+ * Tries what paging needs: ways to a userfaultfd, kernel features, one real fault; and reads limits
+ * and permissions. Takes some milliseconds, and leaves nothing behind.
+ *
+ * @throws Error with `code` 'UMAP_UNSUPPORTED' where the addon cannot be loaded
+ */
+export function probe(): ProbeReport {
+  return JSON.parse(loadNative().probe())
+}
