@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "os/status.h"
+#include "page/events.h"
 #include "store/store.h"
 
 namespace umap {
@@ -74,24 +75,6 @@ struct RegionStats {
   uint64_t store_errors = 0;
   LatencySummary fault_latency, fill_latency;
 };
-
-enum class EventKind : uint8_t { kFillError, kWriteBackError, kPressure, kStall };
-
-struct RegionEvent {
-  EventKind kind = EventKind::kFillError;
-  Status status;
-  uint64_t offset = 0;       // in the region, bytes
-  uint64_t byte_length = 0;
-  uint64_t budget_bytes = 0; // kPressure: the new budget
-};
-
-struct ByteRange {
-  uint64_t offset = 0;
-  uint64_t byte_length = 0;
-};
-
-using Callback = std::function<void(Status)>;
-using EventSink = std::function<void(const RegionEvent&)>;
 
 
 // Process-wide options; they count from the next start of the engine (when no region is open).

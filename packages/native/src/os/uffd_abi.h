@@ -2,7 +2,6 @@
 // but the installed Linux headers (6.1 on Debian 12) do not declare yet. Include this instead of
 // <linux/userfaultfd.h>; it declares only, calls nothing, and is free of any namespace on purpose,
 // since newer system headers must win name by name.
-
 #pragma once
 
 #include <linux/fs.h>
@@ -17,7 +16,7 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-// Linux 6.1: ioctl on /dev/userfaultfd; its argument are the flags of userfaultfd(2).
+// Linux 6.1: ioctl on /dev/userfaultfd; its argument is the flags of userfaultfd(2).
 #ifndef USERFAULTFD_IOC
 #define USERFAULTFD_IOC 0xAA
 #endif

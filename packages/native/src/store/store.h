@@ -58,6 +58,14 @@ struct StoreTraits {
 
 enum class TryReadOutcome : uint8_t { kDone, kHole, kWouldBlock };
 
+// A call that has not ended yet.
+struct PendingCall {
+  StoreOp op = StoreOp::kRead;
+  uint64_t offset = 0;
+  uint64_t byte_length = 0;
+  int64_t started_ns = 0;  // CLOCK_MONOTONIC
+};
+
 // Thread rule: every method may be called from any engine thread, many at once.
 class Store {
  public:
@@ -75,6 +83,13 @@ class Store {
   }
 
   virtual void Submit(StoreCall* call) = 0;
+
+  // The call that a store which queues has been working on longest; false when it is idle. For
+  // stores that block, the engine knows by itself.
+  virtual bool OldestCall(PendingCall* pending) const {
+    (void)pending;
+    return false;
+  }
 };
 
 }  // namespace umap

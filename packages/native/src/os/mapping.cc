@@ -1,0 +1,56 @@
+// See mapping.h.
+#include "os/mapping.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "os/check.h"
+
+namespace umap {
+namespace {
+
+constexpr size_t kSystemPageBytes = 4096;
+
+}  // namespace
+
+Status Mapping::Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping) {
+  if (bytes == 0) {
+    *mapping = Mapping();
+    return Status::Ok();
+  }
+  const size_t slack = align > kSystemPageBytes ? align : 0;
+  void* raw = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) {
+    return SystemError(errno, "reserving " + std::to_string(bytes) + " bytes of address space");
+  }
+  // Cut the slack off on both sides, so that the mapping is one aligned range.
+  uint8_t* const begin = static_cast<uint8_t*>(raw);
+  const uint64_t misaligned = align ? reinterpret_cast<uint64_t>(begin) % align : 0;
+  const size_t head = slack && misaligned ? align - misaligned : 0;
+  if (head > 0) munmap(begin, head);
+  if (slack > head) munmap(begin + head + bytes, slack - head);
+
+  Mapping result;
+  result.data_ = begin + head;
+  result.bytes_ = bytes;
+  madvise(result.data_, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  madvise(result.data_, bytes, MADV_DONTDUMP);
+  if (madvise(result.data_, bytes, MADV_DONTFORK) != 0) {
+    return SystemError(errno, "keeping a mapping out of child processes");
+  }
+  *mapping = std::move(result);
+  return Status::Ok();
+}
+
+void Mapping::Release(size_t offset, size_t bytes) const {
+  CHECK(madvise(data_ + offset, bytes, MADV_DONTNEED) == 0);
+}
+
+void Mapping::Reset() {
+  if (data_) CHECK(munmap(data_, bytes_) == 0);
+  data_ = nullptr;
+  bytes_ = 0;
+}
+
+}  // namespace umap

@@ -1,0 +1,50 @@
+// Owns one range of address space. What lies behind it is private anonymous memory that no child
+// process inherits and no core dump walks through.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "os/status.h"
+
+namespace umap {
+
+class Mapping {
+ public:
+  Mapping() = default;
+  ~Mapping() { Reset(); }
+  Mapping(Mapping&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    if (this != &other) {
+      Reset();
+      data_ = std::exchange(other.data_, nullptr);
+      bytes_ = std::exchange(other.bytes_, 0);
+    }
+    return *this;
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  // Address space only: nothing is committed until it is touched. `align` is a power of two.
+  // `huge`: back it by transparent huge pages where they can be had; else never.
+  static Status Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping);
+
+  uint8_t* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  bool Contains(uint64_t address) const {
+    const uint64_t begin = reinterpret_cast<uint64_t>(data_);
+    return address >= begin && address - begin < bytes_;
+  }
+
+  // Gives the memory of a part back to the kernel; it reads as zeros afterwards.
+  void Release(size_t offset, size_t bytes) const;
+  void Reset();
+
+ private:
+  uint8_t* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+}  // namespace umap

@@ -1,0 +1,167 @@
+// See userfaultfd.h.
+#include "os/userfaultfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/check.h"
+
+namespace umap {
+namespace {
+
+constexpr uint64_t kFeaturesWanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID |
+                                     UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+
+int OpenBySyscall(int flags) { return static_cast<int>(syscall(SYS_userfaultfd, flags)); }
+
+int OpenByDevice(int flags) {
+  UniqueFd device(open("/dev/userfaultfd", O_RDWR | O_CLOEXEC));
+  return device ? ioctl(device.get(), USERFAULTFD_IOC_NEW, flags) : -1;
+}
+
+uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
+
+// Runs one ioctl that reports its progress in `done` until the whole range is covered.
+// `step(offset)` issues it for what is left and returns {result, bytes done or -errno}.
+template <typename Step>
+UffdOutcome Cover(uint64_t bytes, uint64_t* covered, Step step) {
+  uint64_t offset = 0;
+  UffdOutcome outcome = UffdOutcome::kDone;
+  while (offset < bytes) {
+    int64_t done = 0;
+    const int error = step(offset, &done);
+    if (done > 0) offset += static_cast<uint64_t>(done);
+    if (error == 0 || error == EINTR) continue;
+    // EAGAIN with bytes done: resume behind them. Without: the caller decides how long to insist.
+    if (error == EAGAIN && done > 0) continue;
+    if (error == EEXIST) {
+      outcome = UffdOutcome::kExists;
+    } else if (error == EBUSY || error == EAGAIN) {
+      outcome = UffdOutcome::kBusy;
+    } else if (error == ENOMEM) {
+      outcome = UffdOutcome::kNoMemory;
+    } else {
+      errno = error;
+      std::perror("umap: userfaultfd ioctl");
+      CHECK(!"the kernel refused a request that is always valid");
+    }
+    break;
+  }
+  if (covered) *covered = offset;
+  return outcome;
+}
+
+}  // namespace
+
+Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
+  // 1. Kernel-mode faults by the system call, then by the device, then user-mode faults only.
+  const int flags = O_CLOEXEC | O_NONBLOCK;
+  int first_error = 0;
+  bool user_mode_only = false;
+  const auto open_best = [&]() -> int {
+    user_mode_only = false;
+    int fd = OpenBySyscall(flags);
+    if (fd >= 0) return fd;
+    first_error = errno;
+    fd = OpenByDevice(flags);
+    if (fd >= 0) return fd;
+    user_mode_only = true;
+    return OpenBySyscall(flags | UFFD_USER_MODE_ONLY);
+  };
+  UniqueFd probe(open_best());
+  if (!probe) return SystemError(first_error, "userfaultfd");
+
+  // 2. Ask what the kernel has; a descriptor can shake hands once, so a second one is opened.
+  uffdio_api api = {UFFD_API, 0, 0};
+  if (ioctl(probe.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
+  const uint64_t features = api.features & kFeaturesWanted & ~features_denied;
+  probe.Reset();
+
+  // 3. Ask for that.
+  Userfaultfd result;
+  result.fd_.Reset(open_best());
+  if (!result.fd_) return SystemError(errno, "userfaultfd");
+  api = {UFFD_API, features, 0};
+  if (ioctl(result.fd_.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
+  result.features_ = features;
+  result.user_mode_only_ = user_mode_only;
+  *uffd = std::move(result);
+  return Status::Ok();
+}
+
+Status Userfaultfd::Register(void* begin, uint64_t bytes, uint64_t modes) const {
+  uffdio_register request = {{AddressOf(begin), bytes}, modes, 0};
+  if (ioctl(fd(), UFFDIO_REGISTER, &request) != 0) return SystemError(errno, "UFFDIO_REGISTER");
+  return Status::Ok();
+}
+
+UffdOutcome Userfaultfd::Copy(void* to, const void* from, uint64_t bytes,
+                              bool write_protected) const {
+  return Cover(bytes, nullptr, [&](uint64_t offset, int64_t* done) {
+    uffdio_copy request = {AddressOf(to) + offset, AddressOf(from) + offset, bytes - offset,
+                           write_protected ? UFFDIO_COPY_MODE_WP : 0ULL, 0};
+    const int error = ioctl(fd(), UFFDIO_COPY, &request) ? errno : 0;
+    *done = request.copy;
+    return error;
+  });
+}
+
+UffdOutcome Userfaultfd::Zero(void* begin, uint64_t bytes) const {
+  return Cover(bytes, nullptr, [&](uint64_t offset, int64_t* done) {
+    uffdio_zeropage request = {{AddressOf(begin) + offset, bytes - offset}, 0, 0};
+    const int error = ioctl(fd(), UFFDIO_ZEROPAGE, &request) ? errno : 0;
+    *done = request.zeropage;
+    return error;
+  });
+}
+
+UffdOutcome Userfaultfd::Move(void* to, void* from, uint64_t bytes, bool wake,
+                              uint64_t* moved_bytes) const {
+  return Cover(bytes, moved_bytes, [&](uint64_t offset, int64_t* done) {
+    uffdio_move request = {AddressOf(to) + offset, AddressOf(from) + offset, bytes - offset,
+                           wake ? 0ULL : UFFDIO_MOVE_MODE_DONTWAKE, 0};
+    const int error = ioctl(fd(), UFFDIO_MOVE, &request) ? errno : 0;
+    *done = request.move;
+    return error;
+  });
+}
+
+UffdOutcome Userfaultfd::Poison(void* begin, uint64_t bytes) const {
+  return Cover(bytes, nullptr, [&](uint64_t offset, int64_t* done) {
+    uffdio_poison request = {{AddressOf(begin) + offset, bytes - offset}, 0, 0};
+    const int error = ioctl(fd(), UFFDIO_POISON, &request) ? errno : 0;
+    *done = request.updated;
+    return error;
+  });
+}
+
+void Userfaultfd::SetProtection(void* begin, uint64_t bytes, uint64_t mode) const {
+  uffdio_writeprotect request = {{AddressOf(begin), bytes}, mode};
+  // EAGAIN: an address space change is under way; it passes.
+  while (ioctl(fd(), UFFDIO_WRITEPROTECT, &request) != 0) {
+    CHECK(errno == EAGAIN || errno == EINTR);
+    sched_yield();
+  }
+}
+
+void Userfaultfd::WriteProtect(void* begin, uint64_t bytes) const {
+  SetProtection(begin, bytes, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
+void Userfaultfd::Unprotect(void* begin, uint64_t bytes) const { SetProtection(begin, bytes, 0); }
+
+void Userfaultfd::Wake(void* begin, uint64_t bytes) const {
+  uffdio_range request = {AddressOf(begin), bytes};
+  ioctl(fd(), UFFDIO_WAKE, &request);
+}
+
+uint32_t Userfaultfd::Read(uffd_msg* messages, uint32_t count) const {
+  const ssize_t bytes = read(fd(), messages, count * sizeof(uffd_msg));
+  return bytes > 0 ? static_cast<uint32_t>(bytes / static_cast<ssize_t>(sizeof(uffd_msg))) : 0;
+}
+
+}  // namespace umap

@@ -1,0 +1,62 @@
+// The process's userfaultfd: opened by the best way that this machine allows, every ioctl as a
+// method with its return codes made plain. See userfaultfd(2), ioctl_userfaultfd(2).
+#pragma once
+
+#include <cstdint>
+
+#include "os/status.h"
+#include "os/uffd_abi.h"
+#include "os/unique_fd.h"
+
+namespace umap {
+
+// How an ioctl on a range of pages ended.
+enum class UffdOutcome : uint8_t {
+  kDone,
+  // Something is mapped there already; what came before it in the range was done.
+  kExists,
+  // The page is pinned or shared, or the kernel asks to try again later.
+  kBusy,
+  kNoMemory,
+};
+
+class Userfaultfd {
+ public:
+  // Non-blocking. `features_denied`: bits to go without, for tests of the fallbacks.
+  static Status Open(uint64_t features_denied, Userfaultfd* uffd);
+
+  int fd() const { return fd_.get(); }
+  bool has_move() const { return features_ & UFFD_FEATURE_MOVE; }
+  bool has_poison() const { return features_ & UFFD_FEATURE_POISON; }
+  bool has_write_protect() const { return features_ & UFFD_FEATURE_PAGEFAULT_FLAG_WP; }
+  bool has_thread_id() const { return features_ & UFFD_FEATURE_THREAD_ID; }
+  // Faults raised inside system calls are not reported: such calls fail with EFAULT.
+  bool user_mode_only() const { return user_mode_only_; }
+
+  // `modes`: UFFDIO_REGISTER_MODE_*.
+  Status Register(void* begin, uint64_t bytes, uint64_t modes) const;
+
+  // Each of these covers [begin, begin + bytes) whole, resuming after a partial success, and wakes
+  // the threads that wait there, unless said otherwise.
+  UffdOutcome Copy(void* to, const void* from, uint64_t bytes, bool write_protected) const;
+  UffdOutcome Zero(void* begin, uint64_t bytes) const;
+  // Takes the pages at `from` away atomically. `wake`: the threads that wait at `to`.
+  UffdOutcome Move(void* to, void* from, uint64_t bytes, bool wake, uint64_t* moved_bytes) const;
+  UffdOutcome Poison(void* begin, uint64_t bytes) const;
+  // Protecting wakes nobody.
+  void WriteProtect(void* begin, uint64_t bytes) const;
+  void Unprotect(void* begin, uint64_t bytes) const;
+  void Wake(void* begin, uint64_t bytes) const;
+
+  // Up to `count` messages without waiting; 0 when there is none.
+  uint32_t Read(uffd_msg* messages, uint32_t count) const;
+
+ private:
+  void SetProtection(void* begin, uint64_t bytes, uint64_t mode) const;
+
+  UniqueFd fd_;
+  uint64_t features_ = 0;
+  bool user_mode_only_ = false;
+};
+
+}  // namespace umap

@@ -1,0 +1,71 @@
+// See frame_pool.h.
+#include "page/frame_pool.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "os/check.h"
+
+namespace umap {
+namespace {
+
+constexpr uint64_t kHugePageBytes = 2 << 20;
+
+}  // namespace
+
+void SlotSet::Put(SlotRun run) {
+  for (SlotIndex slot = run.first; slot < run.first + run.count; slot++) {
+    words_[slot / 64] |= uint64_t{1} << (slot % 64);
+  }
+  count_ += run.count;
+  hint_ = run.first;
+}
+
+SlotRun SlotSet::Take(uint32_t count) {
+  CHECK(count_ > 0 && count > 0);
+  // 1. The first slot at or behind the hint, around the end.
+  uint64_t word = hint_ / 64;
+  uint64_t bits = words_[word] & (~uint64_t{0} << (hint_ % 64));
+  while (bits == 0) {
+    word = word + 1 == words_.size() ? 0 : word + 1;
+    bits = words_[word];
+  }
+  const SlotIndex first = static_cast<SlotIndex>(word * 64 + std::countr_zero(bits));
+  // 2. As many neighbours as there are.
+  const uint64_t end = words_.size() * 64;
+  SlotIndex last = first;
+  while (last < end && last - first < count && Has(last)) {
+    words_[last / 64] &= ~(uint64_t{1} << (last % 64));
+    last++;
+  }
+  count_ -= last - first;
+  hint_ = last < end ? last : 0;
+  return {first, last - first};
+}
+
+FramePool::FramePool(uint64_t page_bytes, SlotIndex slot_count, Mapping memory)
+    : page_bytes_(page_bytes),
+      memory_(std::move(memory)),
+      vacant_(slot_count),
+      free_(slot_count) {
+  vacant_.Put({0, slot_count});
+}
+
+Status FramePool::Create(const Userfaultfd& uffd, uint64_t page_bytes, SlotIndex slot_count,
+                         std::unique_ptr<FramePool>* pool) {
+  Mapping memory;
+  const bool huge = page_bytes % kHugePageBytes == 0;
+  const uint64_t align = huge ? kHugePageBytes : page_bytes;
+  Status status = Mapping::Reserve(uint64_t{slot_count} * page_bytes, align, huge, &memory);
+  if (!status.ok()) return status;
+  if (uffd.has_move()) {
+    // Only as the destination of moves: with MISSING an engine thread that reads into a vacant
+    // slot would wait for itself.
+    status = uffd.Register(memory.data(), memory.bytes(), UFFDIO_REGISTER_MODE_WP);
+    if (!status.ok()) return status;
+  }
+  *pool = std::make_unique<FramePool>(page_bytes, slot_count, std::move(memory));
+  return Status::Ok();
+}
+
+}  // namespace umap

@@ -1,0 +1,289 @@
+// See page_buffer.h. Here: regions, memory and pages; page_buffer_evict.cc has the eviction order.
+#include "page/page_buffer.h"
+
+#include <algorithm>
+
+#include "os/check.h"
+#include "page/region.h"
+
+namespace umap {
+namespace {
+
+// Address space for frames beyond the budget, so that vacant neighbours are found for a run.
+constexpr uint64_t kSlotsPerFrame = 2;
+constexpr uint64_t kSlotsMin = 64;
+
+}  // namespace
+
+PageBuffer::PageBuffer(const BufferLimits& limits)
+    : limits_(limits), budget_bytes_(limits.budget_bytes) {}
+
+void PageBuffer::SetBudget(uint64_t bytes) { budget_bytes_.store(bytes); }
+
+// Regions ----------------------------------------------------------------------------------------
+
+Status PageBuffer::AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, FramePool** pool) {
+  MutexLock lock(mutex_);
+  std::unique_ptr<FramePool>& place = pools_[page_bytes];
+  if (!place) {
+    const uint64_t frames = limits_.budget_bytes_max / page_bytes;
+    const uint64_t slots = std::max(frames * kSlotsPerFrame, kSlotsMin);
+    Status status = FramePool::Create(uffd, page_bytes, static_cast<SlotIndex>(slots), &place);
+    if (!status.ok()) return status;
+  }
+  region_count_.fetch_add(1);
+  *pool = place.get();
+  return Status::Ok();
+}
+
+void PageBuffer::RemoveRegion() {
+  MutexLock lock(mutex_);
+  if (region_count_.fetch_sub(1) > 1) return;
+  CHECK(probation_.count() + protected_.count() + standby_.count() == 0);
+  for (const auto& [page_bytes, pool] : pools_) held_bytes_ -= pool->free().count() * page_bytes;
+  CHECK(held_bytes_ == 0);
+  pools_.clear();
+  nodes_.Clear();
+}
+
+// Memory -----------------------------------------------------------------------------------------
+
+void PageBuffer::UseMemory(uint64_t bytes) {
+  held_bytes_ += bytes;
+  held_bytes_max_ = std::max(held_bytes_max_, held_bytes_);
+}
+
+bool PageBuffer::DropStandby(FramePool** pool, SlotIndex* slot) {
+  const NodeIndex index = standby_.head();
+  if (index == kNoNode) return false;
+  PageNode& node = nodes_[index];
+  PageEntry& entry = node.region->table[node.page];
+  *pool = node.region->pool;
+  *slot = node.slot;
+  if (entry.Load().Has(kReadAhead)) node.region->read_ahead_wasted.fetch_add(1);
+  Unlink(index);
+  Region& region = *node.region;
+  FreeNode(index, evictions_.fetch_add(1) + 1);
+  entry.MoveTo(PageState::kAbsent, kPinned);
+  region.counters.Add(Counter::kEvictions);
+  return true;
+}
+
+bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count,
+                          std::vector<SlotRun>* frames, Garbage* garbage) {
+  uint64_t room = 0;
+  while (room < bytes) {
+    FramePool* pool = nullptr;
+    SlotIndex slot = kNoSlot;
+    // 1. Frames that hold nothing.
+    for (const auto& [page_bytes, candidate] : pools_) {
+      if (candidate->free().count() == 0) continue;
+      pool = candidate.get();
+      slot = pool->free().Take(1).first;
+      break;
+    }
+    // 2. The page that has been on standby longest.
+    if (!pool && !DropStandby(&pool, &slot)) return false;
+    // A frame that is used again stays counted and makes its own room.
+    room += pool->page_bytes();
+    if (pool == reuse && reuse_count > 0) {
+      reuse_count--;
+      frames->push_back({slot, 1});
+    } else {
+      garbage->pieces.push_back({pool, {slot, 1}});
+      garbage->counted_bytes += pool->page_bytes();
+    }
+  }
+  return true;
+}
+
+bool PageBuffer::TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
+                            std::vector<SlotRun>* frames, Garbage* garbage) {
+  MutexLock lock(mutex_);
+  // 1. Free frames as they are.
+  uint32_t taken = 0;
+  while (taken < frame_count && pool.free().count() > 0) {
+    frames->push_back(pool.free().Take(frame_count - taken));
+    taken += frames->back().count;
+  }
+  // 2. What is beyond the budget must be made room for.
+  const uint64_t fresh_bytes = uint64_t{frame_count - taken} * pool.page_bytes() + extra_bytes;
+  const uint64_t budget = budget_bytes();
+  if (held_bytes_ + fresh_bytes > budget) {
+    const uint64_t shortage = held_bytes_ + fresh_bytes - budget;
+    const size_t reused_from = frames->size();
+    const bool enough = MakeRoom(shortage, &pool, frame_count - taken, frames, garbage);
+    taken += static_cast<uint32_t>(frames->size() - reused_from);
+    if (!enough) {
+      for (const SlotRun& run : *frames) pool.free().Put(run);
+      frames->clear();
+      return false;
+    }
+  }
+  // 3. Fresh frames for the rest, in exchange for the garbage.
+  uint64_t fresh = extra_bytes;
+  while (taken < frame_count) {
+    CHECK(pool.vacant().count() > 0);
+    frames->push_back(pool.vacant().Take(frame_count - taken));
+    taken += frames->back().count;
+    fresh += uint64_t{frames->back().count} * pool.page_bytes();
+  }
+  const uint64_t exchanged = std::min(garbage->counted_bytes, fresh);
+  garbage->counted_bytes -= exchanged;
+  held_bytes_ -= exchanged;
+  UseMemory(fresh);
+  return true;
+}
+
+void PageBuffer::ReleaseGarbage(Garbage* garbage) {
+  if (garbage->pieces.empty()) return;
+  for (const Garbage::Piece& piece : garbage->pieces) piece.pool->ReleaseMemory(piece.run);
+  MutexLock lock(mutex_);
+  for (const Garbage::Piece& piece : garbage->pieces) piece.pool->vacant().Put(piece.run);
+  held_bytes_ -= garbage->counted_bytes;
+  *garbage = Garbage();
+}
+
+void PageBuffer::PutFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+  MutexLock lock(mutex_);
+  for (const SlotRun& run : frames) pool.free().Put(run);
+}
+
+void PageBuffer::VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+  MutexLock lock(mutex_);
+  for (const SlotRun& run : frames) pool.vacant().Put(run);
+}
+
+void PageBuffer::ReturnMemory(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  CHECK(held_bytes_ >= bytes);
+  held_bytes_ -= bytes;
+}
+
+void PageBuffer::Trim() {
+  Garbage garbage;
+  {
+    MutexLock lock(mutex_);
+    const uint64_t budget = budget_bytes();
+    if (held_bytes_ <= budget) return;
+    MakeRoom(held_bytes_ - budget, nullptr, 0, nullptr, &garbage);
+  }
+  ReleaseGarbage(&garbage);
+}
+
+// Pages ------------------------------------------------------------------------------------------
+
+PageQueue& PageBuffer::QueueOf(QueueName name) {
+  CHECK(name != QueueName::kNone);
+  if (name == QueueName::kStandby) return standby_;
+  return name == QueueName::kProtected ? protected_ : probation_;
+}
+
+void PageBuffer::Push(PageQueue& queue, NodeIndex index) {
+  const uint64_t page_bytes = nodes_[index].region->page_bytes;
+  queue.PushTail(nodes_, index, page_bytes);
+  if (&queue != &standby_) mapped_bytes_.fetch_add(page_bytes, std::memory_order_relaxed);
+}
+
+void PageBuffer::Unlink(NodeIndex index) {
+  PageNode& node = nodes_[index];
+  PageQueue& queue = QueueOf(node.queue);
+  queue.Remove(nodes_, index, node.region->page_bytes);
+  if (&queue != &standby_) {
+    mapped_bytes_.fetch_sub(node.region->page_bytes, std::memory_order_relaxed);
+  }
+}
+
+NodeIndex PageBuffer::AddNode(Region& region, PageIndex page) {
+  const NodeIndex index = nodes_.Allocate();
+  nodes_[index].region = &region;
+  nodes_[index].page = page;
+  region.table[page].link.store(index, std::memory_order_relaxed);
+  region.table.AddResident(page, 1);
+  return index;
+}
+
+void PageBuffer::FreeNode(NodeIndex index, uint32_t link) {
+  PageNode& node = nodes_[index];
+  node.region->table[node.page].link.store(link, std::memory_order_relaxed);
+  node.region->table.AddResident(node.page, -1);
+  nodes_.Free(index);
+}
+
+void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count, bool hot) {
+  MutexLock lock(mutex_);
+  for (PageIndex page = first; page < first + count; page++) {
+    Push(hot ? protected_ : probation_, AddNode(region, page));
+  }
+}
+
+void PageBuffer::InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames,
+                               std::vector<Victim>* wanted) {
+  MutexLock lock(mutex_);
+  PageIndex page = first;
+  for (const SlotRun& run : frames) {
+    for (SlotIndex slot = run.first; slot < run.first + run.count; slot++, page++) {
+      PageEntry& entry = region.table[page];
+      PageWord word = entry.Load();
+      // A fault that finds the page on standby waits for the mutex, and then for its node.
+      while (!word.Has(kWanted | kWantedForWriting | kPinned)) {
+        if (entry.Replace(&word, word.In(PageState::kStandby).With(kReadAhead))) break;
+      }
+      if (word.Has(kWanted | kWantedForWriting | kPinned)) {
+        wanted->push_back({&region, page, slot});
+        continue;
+      }
+      const NodeIndex node = AddNode(region, page);
+      nodes_[node].slot = slot;
+      Push(standby_, node);
+    }
+  }
+}
+
+bool PageBuffer::TakeStandby(Region& region, PageIndex page, uint32_t add_flags, SlotIndex* slot,
+                             PageWord* before) {
+  MutexLock lock(mutex_);
+  PageEntry& entry = region.table[page];
+  if (entry.Load().state() != PageState::kStandby) return false;
+  const NodeIndex node = entry.link.load(std::memory_order_relaxed);
+  *slot = nodes_[node].slot;
+  Unlink(node);
+  FreeNode(node, 0);
+  *before = entry.MoveTo(PageState::kFilling, kPinned, add_flags);
+  return true;
+}
+
+void PageBuffer::Forget(Region& region, PageIndex page) {
+  MutexLock lock(mutex_);
+  const NodeIndex index = region.table[page].link.load(std::memory_order_relaxed);
+  PageNode& node = nodes_[index];
+  CHECK(node.region == &region && node.page == page);
+  if (node.queue != QueueName::kNone) Unlink(index);
+  if (node.slot != kNoSlot) region.pool->free().Put({node.slot, 1});
+  FreeNode(index, 0);
+}
+
+bool PageBuffer::IsHotRefault(uint32_t eviction_number) const {
+  if (eviction_number == 0) return false;
+  const uint32_t distance = evictions_.load(std::memory_order_relaxed) - eviction_number;
+  return distance <= protected_pages_.load(std::memory_order_relaxed);
+}
+
+// Statistics -------------------------------------------------------------------------------------
+
+uint64_t PageBuffer::resident_bytes() const {
+  MutexLock lock(mutex_);
+  return held_bytes_;
+}
+
+uint64_t PageBuffer::resident_bytes_max() const {
+  MutexLock lock(mutex_);
+  return held_bytes_max_;
+}
+
+uint64_t PageBuffer::standby_bytes() const {
+  MutexLock lock(mutex_);
+  return standby_.bytes();
+}
+
+}  // namespace umap

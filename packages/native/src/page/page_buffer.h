@@ -1,0 +1,171 @@
+// The page buffer: a budget of memory shared by any number of regions, the frames in it, and the
+// order in which pages leave. Nothing here does I/O or touches a page; the stages of the pipeline
+// decide and act, the buffer keeps the books. Thread-safe; one mutex, held for bookkeeping only.
+//
+// A page with memory is on exactly one queue, or between queues while an eviction or a fill owns it:
+// probation (mapped, new), protected (mapped, came back once), standby (taken from the mapping, its
+// bytes still in a frame). See docs/decisions/0001-eviction-policy.md.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "os/mutex.h"
+#include "page/frame_pool.h"
+#include "page/page_queue.h"
+#include "page/page_word.h"
+
+namespace umap {
+
+struct Region;
+
+// A clean page that is being evicted, and the vacant slot that its bytes may move to.
+struct Victim {
+  Region* region = nullptr;
+  PageIndex page = 0;
+  SlotIndex slot = kNoSlot;
+};
+
+// Slots whose memory is to be given back by the caller, outside the mutex.
+struct Garbage {
+  struct Piece {
+    FramePool* pool;
+    SlotRun run;
+  };
+  std::vector<Piece> pieces;
+  // How much of it the budget still counts.
+  uint64_t counted_bytes = 0;
+};
+
+struct BufferLimits {
+  uint64_t budget_bytes = 0;
+  // What an adaptive budget may grow to; else the budget.
+  uint64_t budget_bytes_max = 0;
+  uint32_t high_water_percent = 90;
+  uint32_t low_water_percent = 85;
+  bool adaptive = false;
+};
+
+class PageBuffer {
+ public:
+  explicit PageBuffer(const BufferLimits& limits);
+
+  bool adaptive() const { return limits_.adaptive; }
+  uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
+  // Follows memory pressure. A smaller budget is reached by eviction, not at once.
+  void SetBudget(uint64_t bytes);
+
+  // Regions ------------------------------------------------------------------------------------
+
+  // Counts the region in, and finds or makes the pool of its page size.
+  Status AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, FramePool** pool);
+  // Counts it out; with the last one every frame is given back.
+  // REQUIRES: Forget was called for each of its pages.
+  void RemoveRegion();
+  uint32_t region_count() const { return region_count_.load(); }
+
+  // Memory -------------------------------------------------------------------------------------
+
+  // Takes `frame_count` frames and the right to `extra_bytes` of memory beside them, whole or not
+  // at all. Standby pages are dropped to make room. The caller gives `garbage` back, by
+  // ReleaseGarbage, before it uses what it got, also on failure.
+  bool TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
+                  std::vector<SlotRun>* frames, Garbage* garbage);
+  void ReleaseGarbage(Garbage* garbage);
+  // Frames back for reuse.
+  void PutFrames(FramePool& pool, const std::vector<SlotRun>& frames);
+  // The slots' memory was moved into a mapping; it is counted there from now on.
+  void VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames);
+  // Memory that was mapped, or only reserved, was given back to the kernel.
+  void ReturnMemory(uint64_t bytes);
+  // Bytes held above the budget, or in free frames beyond what is useful: gives them back.
+  void Trim();
+
+  // Pages --------------------------------------------------------------------------------------
+
+  // Pages that were filled get their places in the queues, before they are mapped: a page whose
+  // state says clean or dirty always has one. REQUIRES: the caller owns the pages' states.
+  void InsertMapped(Region& region, PageIndex first, PageIndex count, bool hot);
+  // Pages that were filled ahead wait in `frames`. Moves each to kStandby, except those that were
+  // wanted meanwhile: these stay filling, with their frames, and are returned.
+  void InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames,
+                     std::vector<Victim>* wanted);
+  // Claims a standby page: moves it to kFilling and hands out its frame. False when it is not on
+  // standby any more.
+  bool TakeStandby(Region& region, PageIndex page, uint32_t add_flags, SlotIndex* slot,
+                   PageWord* before);
+  // A mapped or standby page left by other ways than eviction (close, discard): forgets its node and
+  // puts its frame, if any, back. The memory of a mapped page is the caller's to return.
+  void Forget(Region& region, PageIndex page);
+
+  // Whether a page that was last evicted with this number would have been kept by a buffer a little
+  // larger: then it belongs to the protected queue. The idea is the refault distance of Linux's
+  // mm/workingset.c.
+  bool IsHotRefault(uint32_t eviction_number) const;
+
+  // Eviction -----------------------------------------------------------------------------------
+
+  // Mapped bytes to evict now to reach the low watermark; 0 below the high one.
+  uint64_t BytesToEvict() const;
+  // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each a
+  // slot to move to. Dirty pages met on the way go to the tail; `dirty` names them.
+  void ChooseVictims(uint64_t bytes, std::vector<Victim>* victims, std::vector<Victim>* dirty);
+  // Claims one mapped clean page for eviction. False when it is not clean, or pinned.
+  bool ClaimVictim(Region& region, PageIndex page, Victim* victim);
+  // How an eviction ended; each returns the word that it replaced, whose flags tell whether faults
+  // wait. To standby: the bytes are in the victim's slot. Dropped: its memory is gone.
+  PageWord FinishToStandby(const Victim& victim);
+  PageWord FinishDropped(const Victim& victim);
+  // Kept: the kernel would not give the page away. `state` is kClean or kDirty.
+  PageWord FinishKept(const Victim& victim, PageState state);
+
+  // Statistics ---------------------------------------------------------------------------------
+
+  // Physical memory: mapped, standby and free frames. Never above the budget.
+  uint64_t resident_bytes() const;
+  uint64_t resident_bytes_max() const;
+  uint64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
+  uint64_t standby_bytes() const;
+
+  // Bytes in dirtying, dirty and writing-back.
+  std::atomic<uint64_t> dirty_bytes{0};
+  std::atomic<uint64_t> pinned_bytes{0};
+
+ private:
+  // Makes `bytes` of room, from free frames first, then from standby. A frame of `reuse` goes to
+  // `frames` instead of being given back, until `reuse_count` are there.
+  bool MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count,
+                std::vector<SlotRun>* frames, Garbage* garbage) REQUIRES(mutex_);
+  // Drops the oldest standby page; its frame is the caller's.
+  bool DropStandby(FramePool** pool, SlotIndex* slot) REQUIRES(mutex_);
+  void UseMemory(uint64_t bytes) REQUIRES(mutex_);
+  PageQueue& QueueOf(QueueName name) REQUIRES(mutex_);
+  void Push(PageQueue& queue, NodeIndex node) REQUIRES(mutex_);
+  void Unlink(NodeIndex node) REQUIRES(mutex_);
+  NodeIndex AddNode(Region& region, PageIndex page) REQUIRES(mutex_);
+  void FreeNode(NodeIndex node, uint32_t link) REQUIRES(mutex_);
+  NodeIndex VictimHead() REQUIRES(mutex_);
+  bool TakeVictim(NodeIndex node, Victim* victim) REQUIRES(mutex_);
+
+  const BufferLimits limits_;
+  std::atomic<uint64_t> budget_bytes_;
+  std::atomic<uint32_t> region_count_{0};
+  std::atomic<uint64_t> mapped_bytes_{0};
+  std::atomic<uint64_t> protected_pages_{0};
+  std::atomic<uint32_t> evictions_{0};
+
+  mutable Mutex mutex_;
+  std::map<uint64_t, std::unique_ptr<FramePool>> pools_ GUARDED_BY(mutex_);
+  NodeArray nodes_ GUARDED_BY(mutex_);
+  // Invariant: every node is on exactly one queue, or kNone while its page is owned by a move.
+  PageQueue probation_ GUARDED_BY(mutex_){QueueName::kProbation};
+  PageQueue protected_ GUARDED_BY(mutex_){QueueName::kProtected};
+  PageQueue standby_ GUARDED_BY(mutex_){QueueName::kStandby};
+  uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
+  uint64_t held_bytes_max_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace umap

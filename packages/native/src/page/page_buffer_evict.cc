@@ -1,0 +1,114 @@
+// The order in which pages leave the page buffer: see docs/decisions/0001-eviction-policy.md.
+#include <algorithm>
+
+#include "os/check.h"
+#include "page/page_buffer.h"
+#include "page/region.h"
+
+namespace umap {
+namespace {
+
+// Probation gives the victims as long as it holds more than this share of the mapped pages.
+constexpr uint64_t kProbationPercent = 25;
+
+}  // namespace
+
+uint64_t PageBuffer::BytesToEvict() const {
+  const uint64_t budget = budget_bytes();
+  const uint64_t mapped = mapped_bytes();
+  if (mapped * 100 <= budget * limits_.high_water_percent) return 0;
+  const uint64_t low = budget / 100 * limits_.low_water_percent;
+  return mapped > low ? mapped - low : 0;
+}
+
+NodeIndex PageBuffer::VictimHead() {
+  const uint64_t mapped = probation_.bytes() + protected_.bytes();
+  const bool from_probation =
+      protected_.head() == kNoNode ||
+      (probation_.head() != kNoNode && probation_.bytes() * 100 > mapped * kProbationPercent);
+  protected_pages_.store(protected_.count(), std::memory_order_relaxed);
+  return from_probation ? probation_.head() : protected_.head();
+}
+
+bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
+  PageNode& node = nodes_[index];
+  PageEntry& entry = node.region->table[node.page];
+  PageWord word = entry.Load();
+  while (word.state() == PageState::kClean && !word.Has(kPinned)) {
+    if (!entry.Replace(&word, word.In(PageState::kEvicting))) continue;
+    FramePool& pool = *node.region->pool;
+    const bool zero = word.Has(kZero);
+    const SlotIndex slot =
+        zero || pool.vacant().count() == 0 ? kNoSlot : pool.vacant().Take(1).first;
+    *victim = {node.region, node.page, slot};
+    node.region->in_flight.fetch_add(1);
+    Unlink(index);
+    return true;
+  }
+  return false;
+}
+
+void PageBuffer::ChooseVictims(uint64_t bytes, std::vector<Victim>* victims,
+                               std::vector<Victim>* dirty) {
+  MutexLock lock(mutex_);
+  uint64_t chosen = 0;
+  // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.
+  uint64_t left = probation_.count() + protected_.count();
+  while (chosen < bytes && left-- > 0) {
+    const NodeIndex index = VictimHead();
+    if (index == kNoNode) return;
+    PageNode& node = nodes_[index];
+    const uint64_t page_bytes = node.region->page_bytes;
+    Victim victim;
+    if (TakeVictim(index, &victim)) {
+      victims->push_back(victim);
+      chosen += page_bytes;
+      continue;
+    }
+    const PageWord word = node.region->table[node.page].Load();
+    PageQueue& queue = QueueOf(node.queue);
+    queue.Remove(nodes_, index, page_bytes);
+    queue.PushTail(nodes_, index, page_bytes);
+    if (dirty && word.state() == PageState::kDirty && !word.Has(kPinned)) {
+      dirty->push_back({node.region, node.page, kNoSlot});
+      node.region->in_flight.fetch_add(1);
+      chosen += page_bytes;
+    }
+  }
+}
+
+bool PageBuffer::ClaimVictim(Region& region, PageIndex page, Victim* victim) {
+  MutexLock lock(mutex_);
+  if (region.table[page].Load().state() != PageState::kClean) return false;
+  return TakeVictim(region.table[page].link.load(std::memory_order_relaxed), victim);
+}
+
+PageWord PageBuffer::FinishToStandby(const Victim& victim) {
+  MutexLock lock(mutex_);
+  PageEntry& entry = victim.region->table[victim.page];
+  const NodeIndex index = entry.link.load(std::memory_order_relaxed);
+  nodes_[index].slot = victim.slot;
+  Push(standby_, index);
+  return entry.MoveTo(PageState::kStandby, kPinned);
+}
+
+PageWord PageBuffer::FinishDropped(const Victim& victim) {
+  MutexLock lock(mutex_);
+  PageEntry& entry = victim.region->table[victim.page];
+  if (victim.slot != kNoSlot) victim.region->pool->vacant().Put({victim.slot, 1});
+  CHECK(held_bytes_ >= victim.region->page_bytes);
+  held_bytes_ -= victim.region->page_bytes;
+  FreeNode(entry.link.load(std::memory_order_relaxed), evictions_.fetch_add(1) + 1);
+  victim.region->counters.Add(Counter::kEvictions);
+  return entry.MoveTo(PageState::kAbsent, kPinned);
+}
+
+PageWord PageBuffer::FinishKept(const Victim& victim, PageState state) {
+  MutexLock lock(mutex_);
+  PageEntry& entry = victim.region->table[victim.page];
+  if (victim.slot != kNoSlot) victim.region->pool->vacant().Put({victim.slot, 1});
+  Push(protected_, entry.link.load(std::memory_order_relaxed));
+  return entry.MoveTo(state, kPinned);
+}
+
+}  // namespace umap

@@ -1,0 +1,66 @@
+// The page table of one region: an entry a page, in address space that costs memory only where it
+// was touched, and a count of resident and of dirty pages per chunk, so that a walk over a large,
+// mostly empty region skips what is empty. Any thread, no lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "os/mapping.h"
+#include "page/page_word.h"
+
+namespace umap {
+
+class PageTable {
+ public:
+  static constexpr PageIndex kChunkPages = 4096;
+
+  Status Create(PageIndex page_count);
+
+  PageEntry& operator[](PageIndex page) const { return entries_[page]; }
+  PageIndex page_count() const { return page_count_; }
+
+  // Pages with a node in the page buffer.
+  void AddResident(PageIndex page, int32_t delta) { Add(chunks_[page / kChunkPages].resident, delta); }
+  // Pages in dirtying, dirty or writing-back. Raised before a page becomes writable.
+  void AddDirty(PageIndex page, int32_t delta) { Add(chunks_[page / kChunkPages].dirty, delta); }
+
+  // Calls visit(page) for each page of [first, end) whose chunk has resident, or dirty, pages.
+  template <typename Visit>
+  void ForEachResident(PageIndex first, PageIndex end, Visit visit) const {
+    ForEach(first, end, [](const Chunk& c) { return c.resident.load() != 0; }, visit);
+  }
+  template <typename Visit>
+  void ForEachDirty(PageIndex first, PageIndex end, Visit visit) const {
+    ForEach(first, end, [](const Chunk& c) { return c.dirty.load() != 0; }, visit);
+  }
+
+ private:
+  struct Chunk {
+    std::atomic<int32_t> resident;
+    std::atomic<int32_t> dirty;
+  };
+
+  static void Add(std::atomic<int32_t>& count, int32_t delta) { count.fetch_add(delta); }
+
+  template <typename Wanted, typename Visit>
+  void ForEach(PageIndex first, PageIndex end, Wanted wanted, Visit visit) const {
+    for (PageIndex page = first; page < end;) {
+      const PageIndex chunk = page / kChunkPages;
+      const uint64_t behind = (uint64_t{chunk} + 1) * kChunkPages;
+      const PageIndex stop = behind < end ? static_cast<PageIndex>(behind) : end;
+      if (wanted(chunks_[chunk])) {
+        for (; page < stop; page++) visit(page);
+      }
+      page = stop;
+    }
+  }
+
+  Mapping memory_;
+  PageIndex page_count_ = 0;
+  PageEntry* entries_ = nullptr;
+  Chunk* chunks_ = nullptr;
+};
+
+}  // namespace umap

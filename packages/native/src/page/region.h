@@ -1,0 +1,85 @@
+// A mapped range backed by one store: what every stage of the pipeline needs to know of it. Lives
+// from Open to Close; whoever works on it without holding one of its pages counts in `in_flight`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "os/mapping.h"
+#include "os/mutex.h"
+#include "page/events.h"
+#include "page/page_table.h"
+#include "page/stats.h"
+#include "store/store.h"
+
+namespace umap {
+
+class FramePool;
+class PageBuffer;
+
+struct Region {
+  // Fixed from Open on.
+  std::shared_ptr<Store> store;
+  std::shared_ptr<PageBuffer> buffer;
+  FramePool* pool = nullptr;
+  bool writable = false;
+  uint32_t page_shift = 0;
+  uint64_t page_bytes = 0;
+  uint64_t store_offset = 0;
+  uint64_t byte_length = 0;
+  PageIndex page_count = 0;
+  PageIndex read_ahead_pages_max = 0;
+  Mapping memory;
+  PageTable table;
+
+  RegionCounters counters;
+
+  // Fills, write-backs and evictions under way. Close waits until there are none.
+  std::atomic<int64_t> in_flight{0};
+  // Counts pages that left a state somebody may wait for; see WaitForProgress.
+  std::atomic<uint32_t> progress{0};
+  std::atomic<uint32_t> watchers{0};
+  // Write-backs are not started before this time after the store refused one.
+  std::atomic<int64_t> write_back_not_before_ns{0};
+  std::atomic<uint32_t> write_backs_refused{0};
+  // Read-ahead pages that were dropped before anybody asked for them, since the last reckoning.
+  std::atomic<uint32_t> read_ahead_wasted{0};
+
+  Mutex mutex;
+  std::map<uint64_t, EventSink> subscribers GUARDED_BY(mutex);
+  uint64_t next_subscription GUARDED_BY(mutex) = 1;
+  // How often each pinned page is pinned.
+  std::map<PageIndex, uint32_t> pins GUARDED_BY(mutex);
+
+  uint8_t* AddressOf(PageIndex page) const {
+    return memory.data() + (uint64_t{page} << page_shift);
+  }
+  PageIndex PageAt(uint64_t address) const {
+    return static_cast<PageIndex>((address - reinterpret_cast<uint64_t>(memory.data())) >>
+                                  page_shift);
+  }
+  // Bytes of [first, first + count) that exist in the store: all but the tail's padding.
+  uint64_t StoreBytes(PageIndex first, PageIndex count) const {
+    const uint64_t begin = uint64_t{first} << page_shift;
+    const uint64_t end = begin + (uint64_t{count} << page_shift);
+    return (end < byte_length ? end : byte_length) - begin;
+  }
+  uint64_t StoreOffset(PageIndex page) const {
+    return store_offset + (uint64_t{page} << page_shift);
+  }
+
+  // A page left filling, dirtying, writing-back or evicting.
+  void NoteProgress() {
+    if (watchers.load() == 0) return;
+    progress.fetch_add(1);
+    progress.notify_all();
+  }
+};
+
+// Tells the region's subscribers, under its mutex: once Unsubscribe has returned, the sink is at rest.
+void Publish(Region& region, const RegionEvent& event);
+
+}  // namespace umap
