@@ -1,0 +1,44 @@
+// What the three threads of a store host say to each other: the thread that maps regions, the
+// supervisor, and the worker that runs the stores. Plain data only.
+
+import type { SerializedError, StoreAccess, StoreCapabilities, StoreRef } from '@umap/store'
+
+/** Key of the environment data that marks a thread which runs stores, and its children. */
+export const storeHostMark = 'umap.store-host'
+
+/** From the mapping thread, through the supervisor, to the store worker. */
+export type HostRequest =
+  | OpenRequest
+  | { readonly type: 'close'; readonly storeKey: number }
+  | { readonly type: 'serve'; readonly hostId: number }
+  | { readonly type: 'unserve'; readonly hostId: number }
+  | { readonly type: 'end' }
+
+/** Opens a store under a number that the mapping thread chose. */
+export interface OpenRequest {
+  readonly type: 'open'
+  readonly storeKey: number
+  readonly ref: StoreRef
+  readonly access: StoreAccess
+  /** Opened again after a death: no reply, and not before the first call on it. */
+  readonly again?: boolean
+}
+
+/** What the mapping thread has to know of an open store. */
+export interface StoreDescription {
+  readonly byteLength: number
+  readonly capabilities: StoreCapabilities
+  readonly canDiscard: boolean
+}
+
+/** From the store worker or the supervisor to the mapping thread. */
+export type HostReply =
+  | { readonly type: 'opened'; readonly storeKey: number; readonly description: StoreDescription }
+  | { readonly type: 'closed'; readonly storeKey: number; readonly error?: SerializedError }
+  | { readonly type: 'failed'; readonly storeKey: number; readonly error: SerializedError }
+
+/** What a supervisor is started with. */
+export interface SupervisorData {
+  /** For the worker that runs the stores: loaders and preloads of the program. */
+  readonly execArgv: readonly string[]
+}

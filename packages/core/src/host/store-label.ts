@@ -1,0 +1,20 @@
+// A short name of a store for messages: what tells it from others, and no secrets. Pure.
+
+import type { StoreRef } from '@umap/store'
+
+// Options that stores use to say which object they open. Others may be credentials.
+const tellingOptions = ['path', 'bucket', 'key', 'prefix', 'name'] as const
+
+/** Such as `open.js (path /data/points.f64)`. */
+export function storeLabel(ref: StoreRef): string {
+  const module = ref.url.split(/[?#]/, 1)[0]?.split('/').at(-1) || ref.url
+  const options = ref.options
+  if (options === null || typeof options !== 'object') {
+    return module
+  }
+  const told = tellingOptions.flatMap((name) => {
+    const value: unknown = Reflect.get(options, name)
+    return typeof value === 'string' ? [`${name} ${value}`] : []
+  })
+  return told.length === 0 ? module : `${module} (${told.join(', ')})`
+}

@@ -1,0 +1,195 @@
+// The options of `umap()`, checked at the caller's line and completed with defaults: the option,
+// else the environment, else the built-in value. Pure; any thread.
+
+import { resolveStoreRef, type StoreRef, type StoreSource } from '@umap/store'
+import { checkBoolean, checkChoice, checkInteger, checkKnownKeys, checkObject } from './check.ts'
+import type { EnvironmentDefaults } from './environment.ts'
+import { UmapError, umapErrorCodes } from './errors.ts'
+import { checkBufferOptions, PageBuffer, type PageBufferOptions } from './page-buffer.ts'
+import { checkPageBytes, defaultPageBytes } from './page-bytes.ts'
+
+/** How a region may be used. */
+export type Access = 'read-only' | 'read-write'
+
+/** Options of `umap()`. */
+export interface UmapOptions {
+  /** The store whose bytes are mapped: what a factory such as `fileStore` made, or a module. */
+  readonly store: StoreSource
+  /** Default 'read-only': a write to the region's memory never reaches the store. */
+  readonly access?: Access
+  /** Unit of transfer: a power of two from the system's page to 1 GiB. Default 64 KiB. */
+  readonly pageBytes?: number
+  /** A buffer of the region's own, or one that regions share. Default: adaptive, one a thread. */
+  readonly buffer?: PageBufferOptions | PageBuffer
+  /** First byte of the store that is mapped: a multiple of `pageBytes`. Default 0. */
+  readonly offset?: number
+  /** Bytes of the store that are mapped. Default: up to the end of the store. */
+  readonly byteLength?: number
+  /** Where faults come from. 'auto', the default, takes the best that this machine allows. */
+  readonly faults?: 'auto' | 'userfaultfd' | 'signal'
+  /** Where a JavaScript store runs. Default 'worker'. */
+  readonly host?: 'worker' | 'process'
+  /** Makes `region.buffer` a `SharedArrayBuffer`, where Node offers it. Default false. */
+  readonly shared?: boolean
+}
+
+/** Options with nothing left open but what only the open store can tell. */
+export interface ResolvedOptions {
+  readonly store: StoreRef
+  readonly opensInCaller: boolean
+  readonly access: Access
+  readonly pageBytes: number
+  readonly buffer: PageBufferOptions | PageBuffer | undefined
+  readonly offset: number
+  readonly byteLength: number | undefined
+  readonly shared: boolean
+  readonly readAheadPagesMax: number
+}
+
+/** The part of a store that a region covers, in bytes. */
+export interface Window {
+  readonly offset: number
+  readonly byteLength: number
+}
+
+const optionNames = [
+  'store',
+  'access',
+  'pageBytes',
+  'buffer',
+  'offset',
+  'byteLength',
+  'faults',
+  'host',
+  'shared',
+] as const
+
+/** Node 20 aborts the process on an external `ArrayBuffer` of more than this. */
+const arrayBufferBytesMaxOfNode20 = 2 ** 32
+
+/**
+ * Checks and completes `options`.
+ *
+ * Throws a `TypeError` or `RangeError` that names the option, and a `UmapError` with the code
+ * UMAP_UNSUPPORTED for what is not built yet.
+ */
+export function resolveOptions(
+  options: UmapOptions,
+  defaults: EnvironmentDefaults,
+): ResolvedOptions {
+  checkObject(options, 'options')
+  checkKnownKeys(options, optionNames, 'umap')
+  if (options.store === undefined) {
+    throw new TypeError('store must be given: a StoreRef, such as fileStore({ path }) makes')
+  }
+  const pageBytes =
+    options.pageBytes === undefined
+      ? (defaults.pageBytes ?? defaultPageBytes)
+      : checkPageBytes(options.pageBytes, 'pageBytes')
+  checkPlaces(options)
+  return {
+    ...resolveStore(options.store),
+    access:
+      options.access === undefined
+        ? 'read-only'
+        : checkChoice(options.access, 'access', ['read-only', 'read-write']),
+    pageBytes,
+    buffer: resolveBuffer(options.buffer, pageBytes),
+    offset: resolveOffset(options.offset, pageBytes),
+    byteLength:
+      options.byteLength === undefined
+        ? undefined
+        : checkInteger(options.byteLength, 'byteLength', 0, Number.MAX_SAFE_INTEGER),
+    shared: options.shared === undefined ? false : checkBoolean(options.shared, 'shared'),
+    readAheadPagesMax: defaults.readAheadPages ?? -1,
+  }
+}
+
+/**
+ * The window of a store of `storeBytes` bytes that the options ask for.
+ *
+ * Throws a `RangeError` that names the option.
+ */
+export function resolveWindow(
+  options: Pick<ResolvedOptions, 'offset' | 'byteLength'>,
+  storeBytes: number,
+  nodeVersion: string = process.versions.node,
+): Window {
+  const { offset } = options
+  if (offset > storeBytes) {
+    throw new RangeError(`offset ${offset} is past the end of the store, ${storeBytes} bytes`)
+  }
+  const byteLength = options.byteLength ?? storeBytes - offset
+  if (byteLength > storeBytes - offset) {
+    throw new RangeError(
+      `byteLength ${byteLength} reaches past the end of the store: ` +
+        `${storeBytes - offset} bytes are left from offset ${offset} on`,
+    )
+  }
+  if (byteLength > arrayBufferBytesMaxOfNode20 && Number.parseInt(nodeVersion, 10) < 22) {
+    throw new RangeError(
+      `byteLength ${byteLength} is more than the 4 GiB that one ArrayBuffer can have on Node ` +
+        `${nodeVersion}: it needs Node 22 or later, or a smaller window (offset, byteLength)`,
+    )
+  }
+  return { offset, byteLength }
+}
+
+// `nativeFd: true` beside a reference is the promise that its module is small, needs no other
+// thread and offers a descriptor, so that it can be opened where it was asked for.
+function resolveStore(source: StoreSource): { store: StoreRef; opensInCaller: boolean } {
+  if (source !== null && typeof source === 'object' && 'nativeFd' in source) {
+    const { nativeFd, ...ref } = source as StoreRef & { nativeFd: unknown }
+    return { store: resolveStoreRef(ref), opensInCaller: nativeFd === true }
+  }
+  return { store: resolveStoreRef(source), opensInCaller: false }
+}
+
+function resolveOffset(offset: number | undefined, pageBytes: number): number {
+  const bytes = checkInteger(offset ?? 0, 'offset', 0, Number.MAX_SAFE_INTEGER)
+  if (bytes % pageBytes !== 0) {
+    throw new RangeError(`offset must be a multiple of pageBytes, which is ${pageBytes}: ${bytes}`)
+  }
+  return bytes
+}
+
+function resolveBuffer(
+  buffer: UmapOptions['buffer'],
+  pageBytes: number,
+): PageBufferOptions | PageBuffer | undefined {
+  if (buffer === undefined) {
+    return undefined
+  }
+  const isShared = buffer instanceof PageBuffer
+  if (!isShared) {
+    checkBufferOptions(buffer, 'buffer.')
+  } else {
+    PageBuffer.idOf(buffer)
+  }
+  if (buffer.bytes !== undefined && buffer.bytes < 2 * pageBytes) {
+    throw new RangeError(
+      `buffer.bytes must be at least two pages of the region, ${2 * pageBytes}, ` +
+        `not ${buffer.bytes}`,
+    )
+  }
+  return isShared ? buffer : { ...buffer }
+}
+
+function checkPlaces(options: UmapOptions): void {
+  const faults =
+    options.faults === undefined
+      ? 'auto'
+      : checkChoice(options.faults, 'faults', ['auto', 'userfaultfd', 'signal'])
+  if (faults === 'signal') {
+    throw new UmapError("faults: 'signal' is not built yet; use 'auto' or 'userfaultfd'", {
+      code: umapErrorCodes.unsupported,
+    })
+  }
+  const host =
+    options.host === undefined ? 'worker' : checkChoice(options.host, 'host', ['worker', 'process'])
+  if (host === 'process') {
+    throw new UmapError("host: 'process' is not built yet; use 'worker'", {
+      code: umapErrorCodes.unsupported,
+    })
+  }
+}
