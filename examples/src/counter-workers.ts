@@ -8,7 +8,7 @@ import { fileStore } from '@umap/store-file'
 
 const counterCount = 256
 const pageBytes = 4096
-const addsPerWorker = 200_000
+const addsPerWorker = 20_000
 // One counter a page and a quarter of the pages in memory: most turns of the loop change pages.
 const counterStride = pageBytes / Int32Array.BYTES_PER_ELEMENT
 const buffer = { bytes: (counterCount * pageBytes) / 4 }
