@@ -127,7 +127,7 @@ std::vector<Remedy> UserfaultfdRemedies(const ProbeReport& report) {
     case RefusalCause::kNone:
       remedies.push_back({"policy", "the system call fails with " + ErrorName(call->error) +
                                         ", which neither the sysctl nor a seccomp filter "
-                                        "explains: look for a security module (SELinux, AppArmor)"});
+                                        "explains: look for a security module such as SELinux"});
       remedies.push_back(DeviceRemedy(report));
       break;
     case RefusalCause::kPermission:

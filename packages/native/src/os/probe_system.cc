@@ -130,7 +130,10 @@ SystemReport ReadSystem() {
   SystemReport report;
   utsname name;
   if (uname(&name) == 0) {
-    report.os = name.sysname;
+    // Lower case, as Node's process.platform has it.
+    for (const char c : std::string(name.sysname)) {
+      report.os += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
     report.architecture = name.machine;
     report.kernel_release = name.release;
   }

@@ -1,0 +1,299 @@
+// The probe on this machine as it is, and on machines made worse: child processes without
+// privileges, under seccomp filters that refuse one system call or one ioctl, out of descriptors.
+#include "os/probe.h"
+
+#include <dirent.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <functional>
+
+#include "os/probe_needs.h"
+#include "os/probe_system.h"
+#include "os/uffd_abi.h"
+#include "test/expect.h"
+
+namespace umap {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+size_t CountEntries(const char* directory) {
+  DIR* entries = opendir(directory);
+  size_t count = 0;
+  while (entries != nullptr && readdir(entries) != nullptr) ++count;
+  if (entries != nullptr) closedir(entries);
+  return count;
+}
+
+size_t CountLines(const std::string& text) {
+  size_t count = 0;
+  for (const char c : text) count += c == '\n';
+  return count;
+}
+
+// Probes in a child process, after `prepare` has taken something away from it. The report comes
+// back as JSON; empty when `prepare` returned false or the child did not end well.
+std::string ProbeInChild(const std::function<bool()>& prepare) {
+  int ends[2];
+  if (pipe(ends) != 0) return {};
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    if (!prepare()) _exit(1);
+    const std::string json = ProbeReportJson(Probe());
+    const ssize_t bytes = write(ends[1], json.data(), json.size());
+    _exit(bytes == static_cast<ssize_t>(json.size()) ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string json;
+  char chunk[4096];
+  for (ssize_t bytes; (bytes = read(ends[0], chunk, sizeof chunk)) > 0;) {
+    json.append(chunk, static_cast<size_t>(bytes));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? json : std::string();
+}
+
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// From now on system call `number` fails with `error`; with `request`, only if that is its second
+// argument.
+bool Refuse(uint32_t number, int error, std::optional<uint32_t> request = std::nullopt) {
+  const sock_filter when_any[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+      // The low half of the second argument.
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+      BPF_JUMP(BPF_JMP | (request ? BPF_JEQ : BPF_JGE) | BPF_K, request.value_or(0), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program = {std::size(when_any), const_cast<sock_filter*>(when_any)};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+bool BecomeNobody() {
+  return setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
+         setresuid(kNobody, kNobody, kNobody) == 0;
+}
+
+// For tests that start from a machine on which everything works.
+bool HasEverything() {
+  if (Probe().paging == Paging::kYes) return true;
+  std::printf("(skipped: this process cannot page here) ");
+  return false;
+}
+
+bool IsRootWithSysctlOff() {
+  if (geteuid() == 0 && ReadNumberFile("/proc/sys/vm/unprivileged_userfaultfd") == 0u) return true;
+  std::printf("(skipped: needs root and vm.unprivileged_userfaultfd=0) ");
+  return false;
+}
+
+// A machine on which everything works, made up.
+ProbeReport WorkingMachine() {
+  ProbeReport report;
+  report.permissions.unprivileged_userfaultfd = 1;
+  report.permissions.device_minor = 126;
+  report.way = UffdWay::kSystemCall;
+  for (const UffdFeature& feature : UffdFeatures()) report.features |= feature.bit;
+  for (const UffdWay way : {UffdWay::kSystemCall, UffdWay::kDevice, UffdWay::kUserModeOnly}) {
+    report.attempts.push_back({way, 0, RefusalCause::kNone});
+  }
+  for (const char* key : {"register", "missingFault", "copyWriteProtected", "writeProtectFault",
+                          "threadId", "systemCallFault", "poison", "move"}) {
+    report.checks.push_back({key, true, {}});
+  }
+  return report;
+}
+
+void FailCheck(ProbeReport* report, const char* key) {
+  for (ProbeCheck& check : report->checks) {
+    if (std::strcmp(check.json_key, key) == 0) check.ok = std::nullopt;
+  }
+}
+
+const ProbeNeed& FindNeed(const ProbeReport& report, const char* key) {
+  for (const ProbeNeed& need : report.needs) {
+    if (std::strcmp(need.json_key, key) == 0) return need;
+  }
+  return report.needs.front();
+}
+
+TEST(probe_reports_every_way_feature_and_check) {
+  const ProbeReport report = Probe();
+  EXPECT_EQ(report.attempts.size(), 3u);
+  EXPECT_EQ(report.checks.size(), 8u);
+  EXPECT_EQ(UffdFeatures().size(), 17u);
+  EXPECT_EQ(report.system.os, "linux");
+  EXPECT_EQ(report.system.page_bytes, static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  EXPECT_GT(report.system.mem_total_bytes.value_or(0), report.system.page_bytes);
+  for (const ProbeNeed& need : report.needs) EXPECT_EQ(need.met, need.remedies.empty());
+}
+
+TEST(probe_leaves_no_descriptor_thread_or_mapping) {
+  Probe();  // The C library keeps a stack for the next thread.
+  const size_t descriptors = CountEntries("/proc/self/fd");
+  const size_t mappings = CountLines(ReadTextFile("/proc/self/maps").value_or(""));
+  for (int i = 0; i < 20; ++i) Probe();
+  EXPECT_EQ(CountEntries("/proc/self/fd"), descriptors);
+  EXPECT_EQ(CountEntries("/proc/self/task"), 3u);  // ".", "..", this one
+  EXPECT_LE(CountLines(ReadTextFile("/proc/self/maps").value_or("")), mappings + 2);
+}
+
+TEST(unprivileged_process_is_told_of_device_sysctl_and_capability) {
+  if (!IsRootWithSysctlOff()) return;
+  const std::string json = ProbeInChild(BecomeNobody);
+  EXPECT_TRUE(Contains(json, R"("effectiveUserId":65534)"));
+  EXPECT_TRUE(Contains(json, R"("way":"system-call","available":false,"error":"EPERM",)"
+                             R"("cause":"permission")"));
+  if (Contains(json, R"("way":"device","available":true)")) return;
+  EXPECT_TRUE(Contains(json, R"("paging":"user-mode-only")"));
+  EXPECT_TRUE(Contains(json, "sysctl -w vm.unprivileged_userfaultfd=1"));
+  EXPECT_TRUE(Contains(json, "setcap cap_sys_ptrace+ep /"));
+  EXPECT_TRUE(Contains(json, "/dev/userfaultfd") || Contains(json, "Linux 6.1"));
+  EXPECT_TRUE(Contains(json, "the system call failed with EFAULT"));
+}
+
+TEST(seccomp_filter_is_told_from_missing_permission) {
+  if (!HasEverything()) return;
+  for (const int error : {EPERM, ENOSYS}) {
+    const std::string json = ProbeInChild([=] { return Refuse(SYS_userfaultfd, error); });
+    EXPECT_TRUE(Contains(json, R"("seccomp":"filter")"));
+    EXPECT_TRUE(Contains(json, R"("way":"system-call","available":false,"error":")" +
+                                   ErrorName(error) + R"(","cause":"seccomp")"));
+  }
+}
+
+TEST(seccomp_filter_does_not_stop_the_device) {
+  if (!HasEverything() || access("/dev/userfaultfd", R_OK | W_OK) != 0) return;
+  const std::string json = ProbeInChild([] { return Refuse(SYS_userfaultfd, EPERM); });
+  EXPECT_TRUE(Contains(json, R"("paging":"yes")"));
+  EXPECT_TRUE(Contains(json, R"("userfaultfd":{"way":"device")"));
+}
+
+TEST(seccomp_and_missing_permission_are_both_named) {
+  if (!IsRootWithSysctlOff()) return;
+  const std::string json =
+      ProbeInChild([] { return BecomeNobody() && Refuse(SYS_userfaultfd, EPERM); });
+  if (Contains(json, R"("way":"device","available":true)")) return;
+  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("kind":"seccomp")"));
+  EXPECT_TRUE(Contains(json, "the seccomp filter must allow it as well"));
+}
+
+TEST(fault_that_cannot_be_answered_does_not_hang) {
+  if (!HasEverything()) return;
+  const std::string json = ProbeInChild([] { return Refuse(SYS_ioctl, EPERM, UFFDIO_COPY); });
+  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("missingFault":{"ok":false,)"
+                             R"("detail":"answering the fault: EPERM")"));
+  EXPECT_TRUE(Contains(json, R"("move":{"ok":null)"));
+}
+
+TEST(write_protect_that_fails_means_no) {
+  if (!HasEverything()) return;
+  const std::string json =
+      ProbeInChild([] { return Refuse(SYS_ioctl, EINVAL, UFFDIO_WRITEPROTECT); });
+  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("name":"userfaultfd")"));
+  EXPECT_TRUE(Contains(json, "the trial failed (answering the fault: EINVAL)"));
+}
+
+TEST(move_that_fails_falls_back_to_copy) {
+  if (!HasEverything()) return;
+  const std::string json = ProbeInChild([] { return Refuse(SYS_ioctl, EINVAL, UFFDIO_MOVE); });
+  EXPECT_TRUE(Contains(json, R"("paging":"yes")"));
+  EXPECT_TRUE(Contains(json, R"("met":false,"fallback":"pages are copied")"));
+}
+
+TEST(probe_without_descriptors_says_so) {
+  const std::string json = ProbeInChild([] {
+    const rlimit none = {3, 3};
+    return setrlimit(RLIMIT_NOFILE, &none) == 0;
+  });
+  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("error":"EMFILE","cause":"resources")"));
+  EXPECT_TRUE(Contains(json, "ulimit -n"));
+}
+
+TEST(judge_needs_nothing_on_a_working_machine) {
+  ProbeReport report = WorkingMachine();
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kYes);
+  for (const ProbeNeed& need : report.needs) EXPECT_TRUE(need.met);
+}
+
+TEST(judge_names_the_kernel_that_brings_write_protect) {
+  ProbeReport report = WorkingMachine();
+  report.features &= ~uint64_t{UFFD_FEATURE_PAGEFAULT_FLAG_WP};
+  FailCheck(&report, "copyWriteProtected");
+  FailCheck(&report, "writeProtectFault");
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kNo);
+  EXPECT_TRUE(Contains(FindNeed(report, "writeProtect").remedies.front().text, "Linux 5.7"));
+}
+
+TEST(judge_runs_without_optional_features) {
+  ProbeReport report = WorkingMachine();
+  report.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+  for (const char* key : {"move", "poison", "threadId"}) FailCheck(&report, key);
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kYes);
+  for (const char* key : {"move", "poison", "threadId"}) {
+    EXPECT_FALSE(FindNeed(report, key).met);
+    EXPECT_FALSE(FindNeed(report, key).fallback.empty());
+    EXPECT_EQ(FindNeed(report, key).remedies.front().kind, std::string("kernel"));
+  }
+}
+
+TEST(judge_knows_a_kernel_without_userfaultfd) {
+  ProbeReport report = WorkingMachine();
+  report.way = std::nullopt;
+  report.features = 0;
+  report.permissions = {};
+  for (UffdAttempt& attempt : report.attempts) {
+    attempt = {attempt.way, ENOSYS, RefusalCause::kKernel};
+  }
+  for (ProbeCheck& check : report.checks) check.ok = std::nullopt;
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kNo);
+  const Remedy& remedy = FindNeed(report, "userfaultfd").remedies.front();
+  EXPECT_TRUE(Contains(remedy.text, "CONFIG_USERFAULTFD"));
+}
+
+TEST(json_escapes_what_others_wrote) {
+  ProbeReport report = WorkingMachine();
+  report.checks.front().detail = "a \"quoted\" \\ line\n";
+  EXPECT_TRUE(Contains(ProbeReportJson(report), R"("detail":"a \"quoted\" \\ line\u000a")"));
+}
+
+TEST(fields_and_numbers_are_read_exactly) {
+  const std::string text = "Name:\tnode\nSeccomp:\t2\nEmpty:\nLast: 7 kB";
+  EXPECT_EQ(FindField(text, "Seccomp:").value_or("none"), "2");
+  EXPECT_EQ(FindField(text, "Empty:").value_or("none"), "");
+  EXPECT_EQ(FindField(text, "Last:").value_or("none"), "7 kB");
+  EXPECT_FALSE(FindField(text, "comp:").has_value());
+  EXPECT_EQ(ParseNumber("7 kB").value_or(0), 7u);
+  EXPECT_EQ(ParseNumber("000001fffeffffff", 16).value_or(0), 0x1fffeffffffu);
+  EXPECT_FALSE(ParseNumber("max").has_value());
+  EXPECT_FALSE(ParseNumber("-1").has_value());
+  EXPECT_FALSE(ParseNumber("").has_value());
+}
+
+}  // namespace
+}  // namespace umap
