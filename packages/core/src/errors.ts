@@ -49,7 +49,7 @@ export class UmapError extends Error {
   /** Stable; see {@link umapErrorCodes}. */
   readonly code: UmapErrorCode
   /** Set where the failure has a place in a region. */
-  readonly place?: UmapErrorPlace
+  declare readonly place?: UmapErrorPlace
 
   // On the prototype, so that the name is known when the stack's first line is made.
   static {
