@@ -12,10 +12,13 @@ const report: MappingReport = {
   processBytesMax: 180 * 2 ** 20,
   touchCount: 1000,
   stats: {
-    faults: 40,
+    faults: 30,
     fills: 1234,
     fillBytes: 3 * 2 ** 20,
     evictions: 5,
+    standbyHits: 2,
+    writeProtectFaults: 10,
+    pinnedBytes: 0,
     writeBacks: 6,
     writeBackBytes: 1536,
     residentBytes: 0,
@@ -47,7 +50,7 @@ describe('formatReports', () => {
   })
 
   it('shows-a-hit-share-only-where-touches-were-counted', () => {
-    expect(cellsOf('hit share (2)')).toEqual(['96.0000 %', '-'])
+    expect(cellsOf('hit share (3)')).toEqual(['96.0000 %', '-'])
   })
 })
 

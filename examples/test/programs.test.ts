@@ -65,14 +65,20 @@ describe('counter-workers', { timeout: 60_000 }, () => {
     outcome = await runProgram('counter-workers.js', [file, '3'], directory)
   })
 
-  it('loses-no-count', () => {
+  // Older Nodes cannot make a SharedArrayBuffer over memory of an addon.
+  const isUnsupported = () =>
+    Number.parseInt(process.versions.node, 10) < 24 && outcome.stderr.includes('UMAP_UNSUPPORTED')
+
+  it('loses-no-count', (context) => {
+    context.skip(isUnsupported())
     expect(outcome).toMatchObject({ stderr: '', exitCode: 0 })
     expect(outcome.stdout).toContain('3 workers added 60000')
     const counters = readWords(file, Int32Array)
     expect(counters.reduce((sum, count) => sum + count, 0)).toBe(60_000)
   })
 
-  it('makes-pages-leave-while-they-are-counted-in', () => {
+  it('makes-pages-leave-while-they-are-counted-in', (context) => {
+    context.skip(isUnsupported())
     expect(Number(/(\d+) evictions/.exec(outcome.stdout)?.[1])).toBeGreaterThan(1000)
   })
 })

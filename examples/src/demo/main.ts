@@ -41,6 +41,7 @@ function parseInteger(name: string, text: string, min: number, max: number): num
 function abortOnSignals(): AbortController {
   const controller = new AbortController()
   for (const [name, exitCode] of [
+    ['SIGHUP', 129],
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
@@ -60,6 +61,7 @@ async function runDemo({ mebibytes, seed }: DemoOptions): Promise<void> {
   const startedMs = performance.now()
   try {
     await using scratch = await ScratchDirectory.make(fileBytes + 64 * 2 ** 20)
+    if (scratch.isInMemory) console.log(`${scratch.path} is in memory (tmpfs), not on a disk`)
     const path = join(scratch.path, 'records')
     const run = { progress, signal }
     const sorted = await runSortTask(run, { path, fileBytes, bufferBytes: fileBytes / 8, seed })
