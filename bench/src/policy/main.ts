@@ -1,5 +1,5 @@
 // `npm run bench -- policy`: prints the tables behind docs/decisions/0001-eviction-policy.md and
-// returns the rows for the JSON. Same seed, same numbers; one core, about two minutes.
+// returns the rows for the JSON. Same seed, same numbers; one core, a few minutes.
 
 import { pathToFileURL } from 'node:url'
 import { CATALOGUE, candidate, type PolicyEntry } from './catalogue.ts'
@@ -44,11 +44,11 @@ export function runPolicyBench(options: PolicyBenchOptions): PolicyRow[] {
   printTable(print, 'hit share of the readers, buffers 5 to 30 %', mixed, (cell, entry) =>
     readerHitShare(entry ? play(cell, entry) : cell.belady).toFixed(3),
   )
-  printSummaries(print, 'all traces and buffers, geometric means', cells, CATALOGUE)
-  printSummaries(print, 'standby share s and probation share p', cells, sweepShares())
-  printSummaries(print, 'ghost reach g, uses u, writes w', cells, sweepRest())
   printReadAhead(options)
   printHitTarget(options)
+  printSummaries(print, 'all traces and buffers, geometric means', cells, CATALOGUE)
+  printSummaries(print, 'standby share s and probation share p', cells, sweepShares())
+  printSummaries(print, 'ghost reach g, uses u, writes w, batches', cells, sweepRest())
   return tenPercent.map((cell) => hitShareRow(cell))
 }
 
@@ -84,6 +84,10 @@ function sweepRest(): PolicyEntry[] {
     ...[0, 0.5, 1, 2].map((ghostReach) => candidate(`g ${ghostReach}`, undefined, { ghostReach })),
     ...[0, 1, 2, 3, 7].map((usesMax) => candidate(`u ${usesMax}`, undefined, { usesMax })),
     candidate('w on', undefined, { writesCount: true }),
+    ...[0.025, 0.01].map((standbyLowShare): PolicyEntry => {
+      const chosen = candidate(`standby refilled below ${standbyLowShare}`)
+      return { ...chosen, make: (shape) => chosen.make({ ...shape, standbyLowShare }) }
+    }),
   ]
 }
 
@@ -154,13 +158,16 @@ function printReadAhead({ seed, scale, print }: PolicyBenchOptions): void {
   print(`| --- | ${traces.map(() => '---').join(' | ')} |`)
   for (const readAheadTo of ['standby', 'probation'] as const) {
     for (const share of [0.05, 0.1, 0.2]) {
-      const entry = candidate('', share, { readAheadTo, probationShare: share })
+      const entry =
+        readAheadTo === 'standby'
+          ? candidate(`standby, s ${share}, p 0.1`, share, { readAheadTo })
+          : candidate(`probation, s 0.05, p ${share}`, 0.05, { probationShare: share })
       const texts = cells.map((cell) => {
         const score = play(cell, entry)
         const reads = (100 * (score.fills + score.readAheadFills)) / score.accesses
         return `${usPerAccess(score, COLD).toFixed(1)} / ${reads.toFixed(0)}`
       })
-      print(`| ${readAheadTo}, s = p = ${share} | ${texts.join(' | ')} |`)
+      print(`| ${entry.name} | ${texts.join(' | ')} |`)
     }
   }
 }

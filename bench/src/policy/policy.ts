@@ -19,8 +19,10 @@ export interface BufferShape {
   pageCount: number
   /** Frames of the buffer: mapped and standby pages together never exceed them. */
   frameCount: number
-  /** Part of the frames, 0 … 1, that standby pages are kept at. */
+  /** Part of the frames, 0 … 1, that standby is refilled to. */
   standbyShare: number
+  /** Below this part of the frames standby is refilled; default: below `standbyShare`. */
+  standbyLowShare?: number
 }
 
 /** An eviction policy over a buffer with a standby queue (after VMS's free-page list). */
@@ -28,6 +30,7 @@ export abstract class Policy {
   protected readonly queues: PageQueues
   protected readonly frameCount: number
   protected readonly standbyTarget: number
+  private readonly standbyLow: number
   private readonly prefetched: Uint8Array
   private resident = 0
 
@@ -35,6 +38,7 @@ export abstract class Policy {
     this.queues = new PageQueues(shape.pageCount, queueCount + 1)
     this.frameCount = shape.frameCount
     this.standbyTarget = Math.round(shape.frameCount * shape.standbyShare)
+    this.standbyLow = Math.round(shape.frameCount * (shape.standbyLowShare ?? shape.standbyShare))
     this.prefetched = new Uint8Array(shape.pageCount)
   }
 
@@ -101,9 +105,9 @@ export abstract class Policy {
     this.prefetched[page] = 0
   }
 
-  /** Unmaps victims until standby has its share. */
+  /** Unmaps victims until standby has its share, once it is low. */
   protected refillStandby(): void {
-    if (this.resident < this.frameCount) return
+    if (this.resident < this.frameCount || this.queues.size(STANDBY) >= this.standbyLow) return
     while (this.queues.size(STANDBY) < this.standbyTarget) {
       const page = this.victim()
       if (page < 0) return

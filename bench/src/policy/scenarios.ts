@@ -16,7 +16,10 @@ import type { Trace } from './trace.ts'
 /** Buffers, as parts of the data set. */
 export const BUFFER_SHARES = [0.05, 0.1, 0.2, 0.3]
 
-/** Builds every trace from `seed`; `scale` below 1 makes them shorter, programs smaller. */
+/**
+ * Builds every trace from `seed`; `scale` below 1 makes them shorter, programs smaller. None reads
+ * ahead, so that all policies and the optimum are asked the same.
+ */
 export function policyTraces(seed: number, scale = 1): Trace[] {
   const size = (pageCount: number, accessCount: number): TraceSize => ({
     pageCount,
@@ -32,11 +35,9 @@ export function policyTraces(seed: number, scale = 1): Trace[] {
     loopTrace(size(16_384, 200_000), 0.35),
     mixedTrace(size(16_384, 600_000), 2),
     mixedTrace(size(16_384, 600_000), 6),
-    mixedTrace(size(16_384, 600_000), 6, 32),
     shiftingTrace(size(16_384, 600_000), 0.1, 12),
     oneHitTrace(size(65_536, 500_000), 0.3),
     quicksortTrace(Math.ceil(8_192 * scale), seed),
-    quicksortTrace(Math.ceil(8_192 * scale), seed, 8),
     bfsTrace(15 + Math.floor(Math.log2(scale)), 512, seed),
   ]
 }

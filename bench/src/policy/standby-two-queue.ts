@@ -22,7 +22,7 @@ export interface StandbyTwoQueueOptions {
 }
 
 /** What the engine uses; docs/decisions/0001-eviction-policy.md has the figures. */
-export const CHOSEN_STANDBY_SHARE = 0.1
+export const CHOSEN_STANDBY_SHARE = 0.05
 export const CHOSEN_OPTIONS: StandbyTwoQueueOptions = {
   probationShare: 0.1,
   ghostReach: 1,

@@ -6,7 +6,7 @@ import { simulateBelady } from '../../src/policy/belady.ts'
 import { CATALOGUE } from '../../src/policy/catalogue.ts'
 import { makeCells, play } from '../../src/policy/evaluate.ts'
 import { policyTraces } from '../../src/policy/scenarios.ts'
-import { AccessKind, type Trace } from '../../src/policy/trace.ts'
+import type { Trace } from '../../src/policy/trace.ts'
 import { readsOf } from './shapes.ts'
 
 /** Optimum by definition: looks through the rest of the trace for each drop. */
@@ -48,11 +48,7 @@ describe('belady', () => {
   })
 
   test('no-demand-policy-beats-it', () => {
-    // With read-ahead a policy may avoid fills that the optimum has to count.
-    const traces = policyTraces(7, 0.05).filter(
-      (trace) => !trace.kinds.includes(AccessKind.readAhead),
-    )
-    for (const cell of makeCells(traces, [0.1, 0.3])) {
+    for (const cell of makeCells(policyTraces(7, 0.05), [0.1, 0.3])) {
       for (const entry of CATALOGUE) {
         const { fills } = play(cell, entry)
         expect(fills, `${entry.name} on ${cell.trace.name}`).toBeGreaterThanOrEqual(
