@@ -7,26 +7,36 @@
 
 namespace umap {
 
+namespace {
+
+int Fdatasync(int fd) {
+  while (fdatasync(fd) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+}  // namespace
+
 Status FileSync::Sync(int fd, const std::string& label) {
   const uint64_t wanted = written_.load(std::memory_order_acquire);
+  uint64_t covered = 0;
 
-  std::unique_lock lock(mutex_);
-  // A sync that is under way began before this call and may miss the last of our writes, but two
+  // 1. A sync that is under way began before this call and may miss the last of our writes, but two
   // at once would share out the kernel's single report of a failure: wait for it, then look.
-  sync_ended_.wait(lock, [&] { return !syncing_ || attempted_ >= wanted; });
-  if (attempted_ >= wanted) return failure_;
-
-  syncing_ = true;
-  const uint64_t covered = written_.load(std::memory_order_acquire);
-  lock.unlock();
-  int error = 0;
-  while (fdatasync(fd) != 0) {
-    error = errno;
-    if (error != EINTR) break;
-    error = 0;
+  {
+    MutexLock lock(mutex_);
+    while (syncing_ && attempted_ < wanted) sync_ended_.Wait(mutex_);
+    if (attempted_ >= wanted) return failure_;
+    syncing_ = true;
+    covered = written_.load(std::memory_order_acquire);
   }
-  lock.lock();
 
+  // 2. Sync, with no lock held.
+  const int error = Fdatasync(fd);
+
+  // 3. Tell those who waited.
+  MutexLock lock(mutex_);
   syncing_ = false;
   attempted_ = covered;
   if (error != 0 && failure_.ok()) {
@@ -36,7 +46,7 @@ Status FileSync::Sync(int fd, const std::string& label) {
     // The same call would succeed without having written anything.
     failure_.retryable = false;
   }
-  sync_ended_.notify_all();
+  sync_ended_.NotifyAll();
   return failure_;
 }
 

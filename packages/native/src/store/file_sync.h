@@ -8,11 +8,10 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
+#include "os/mutex.h"
 #include "os/status.h"
 
 namespace umap {
@@ -24,19 +23,18 @@ class FileSync {
 
   // Makes every write durable that was noted before this call. Calls that come at the same time
   // share an fdatasync, and with it its failure; without a new write there is none.
-  Status Sync(int fd, const std::string& label);
+  Status Sync(int fd, const std::string& label) EXCLUDES(mutex_);
 
  private:
   // Writes noted so far. A sync covers a prefix of them.
   std::atomic<uint64_t> written_ = 0;
-  std::mutex mutex_;
-  std::condition_variable sync_ended_;
-  // The rest is guarded by mutex_.
-  bool syncing_ = false;
+  Mutex mutex_;
+  CondVar sync_ended_;
+  bool syncing_ GUARDED_BY(mutex_) = false;
   // The prefix that the last fdatasync covered, whether it failed or not.
-  uint64_t attempted_ = 0;
+  uint64_t attempted_ GUARDED_BY(mutex_) = 0;
   // The first failure; success for as long as there was none.
-  Status failure_;
+  Status failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace umap
