@@ -93,13 +93,18 @@ bool BecomeNobody() {
 
 // For tests that start from a machine on which everything works.
 bool HasEverything() {
-  if (Probe().paging == Paging::kYes) return true;
-  std::printf("(skipped: this process cannot page here) ");
+  if (Probe().paging == Paging::kYes && Probe().way == UffdWay::kSystemCall) return true;
+  std::printf("(skipped: this process may not use the system call) ");
   return false;
 }
 
+// For tests in which permission is missing once a child is somebody else.
 bool IsRootWithSysctlOff() {
-  if (geteuid() == 0 && ReadNumberFile("/proc/sys/vm/unprivileged_userfaultfd") == 0u) return true;
+  const PermissionReport permissions = Probe().permissions;
+  if (permissions.effective_user_id == 0 && permissions.initial_user_namespace == true &&
+      permissions.unprivileged_userfaultfd == 0u) {
+    return true;
+  }
   std::printf("(skipped: needs root and vm.unprivileged_userfaultfd=0) ");
   return false;
 }
@@ -146,13 +151,18 @@ TEST(probe_reports_every_way_feature_and_check) {
 }
 
 TEST(probe_leaves_no_descriptor_thread_or_mapping) {
-  Probe();  // The C library keeps a stack for the next thread.
+  constexpr size_t kRounds = 20;
+  // The C library keeps stacks for the next threads, and sanitizers map their own memory.
+  for (size_t i = 0; i < kRounds; ++i) Probe();
   const size_t descriptors = CountEntries("/proc/self/fd");
+  const size_t threads = CountEntries("/proc/self/task");
   const size_t mappings = CountLines(ReadTextFile("/proc/self/maps").value_or(""));
-  for (int i = 0; i < 20; ++i) Probe();
+  for (size_t i = 0; i < kRounds; ++i) Probe();
   EXPECT_EQ(CountEntries("/proc/self/fd"), descriptors);
-  EXPECT_EQ(CountEntries("/proc/self/task"), 3u);  // ".", "..", this one
-  EXPECT_LE(CountLines(ReadTextFile("/proc/self/maps").value_or("")), mappings + 2);
+  // A joined thread may be listed a moment longer; something that every probe leaves behind would
+  // be more.
+  EXPECT_LT(CountEntries("/proc/self/task"), threads + kRounds);
+  EXPECT_LT(CountLines(ReadTextFile("/proc/self/maps").value_or("")), mappings + kRounds);
 }
 
 TEST(unprivileged_process_is_told_of_device_sysctl_and_capability) {

@@ -110,30 +110,31 @@ void AddPermissionRemedies(const ProbeReport& report, std::vector<Remedy>* remed
   if (filtered) remedies->push_back({"seccomp", kSeccompText});
 }
 
+const UffdAttempt* FindCause(const ProbeReport& report, RefusalCause cause) {
+  for (const UffdAttempt& attempt : report.attempts) {
+    if (attempt.cause == cause) return &attempt;
+  }
+  return nullptr;
+}
+
 std::vector<Remedy> UserfaultfdRemedies(const ProbeReport& report) {
+  // Without descriptors the other findings are guesses: this comes first.
+  if (const UffdAttempt* attempt = FindCause(report, RefusalCause::kResources)) {
+    return {{"limit", "free descriptors or memory, or raise the limit (ulimit -n): " +
+                          ErrorName(attempt->error)}};
+  }
   const UffdAttempt* call = FindAttempt(report, UffdWay::kSystemCall);
-  if (call == nullptr) return {{"kernel", "Linux; on other systems there is no userfaultfd"}};
+  const RefusalCause cause = CauseOf(report, UffdWay::kSystemCall);
   std::vector<Remedy> remedies;
-  switch (call->cause) {
-    case RefusalCause::kKernel:
-      remedies.push_back({"kernel", kKernelConfigText});
-      break;
-    case RefusalCause::kResources:
-      remedies.push_back({"limit", "free descriptors or memory, or raise the limit (ulimit -n): " +
-                                       ErrorName(call->error)});
-      break;
-    case RefusalCause::kOther:
-    case RefusalCause::kDevice:
-    case RefusalCause::kNone:
-      remedies.push_back({"policy", "the system call fails with " + ErrorName(call->error) +
-                                        ", which neither the sysctl nor a seccomp filter "
-                                        "explains: look for a security module such as SELinux"});
-      remedies.push_back(DeviceRemedy(report));
-      break;
-    case RefusalCause::kPermission:
-    case RefusalCause::kSeccomp:
-      AddPermissionRemedies(report, &remedies);
-      break;
+  if (cause == RefusalCause::kPermission || cause == RefusalCause::kSeccomp) {
+    AddPermissionRemedies(report, &remedies);
+  } else if (cause == RefusalCause::kKernel || call == nullptr) {
+    remedies.push_back({"kernel", kKernelConfigText});
+  } else {
+    remedies.push_back({"policy", "the system call fails with " + ErrorName(call->error) +
+                                      ", which neither the sysctl nor a seccomp filter explains: "
+                                      "look for a security module such as SELinux"});
+    remedies.push_back(DeviceRemedy(report));
   }
   return remedies;
 }
