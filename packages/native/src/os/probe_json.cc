@@ -158,7 +158,7 @@ void WriteNeeds(const ProbeReport& report, JsonWriter* json) {
     for (const Remedy& remedy : need.remedies) {
       json->Open('{');
       json->Field("kind", remedy.kind);
-      json->Field("text", remedy.text);
+      json->Field("remedy", remedy.text);
       json->Close('}');
     }
     json->Close(']');
