@@ -1,0 +1,3 @@
+// A module that exports no store.
+
+export const nothing = true
