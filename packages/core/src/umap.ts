@@ -6,6 +6,7 @@ import { StoreError } from '@umap/store'
 import { at, captureCallSite } from './caller.ts'
 import { type Engine, loadEngine } from './engine-access.ts'
 import { UmapError, umapErrorCodes } from './errors.ts'
+import { storeLabel } from './host/store-label.ts'
 import { toUmapError } from './native-errors.ts'
 import {
   type ResolvedOptions,
@@ -122,7 +123,7 @@ async function leaseOrFail(engine: Engine, options: ResolvedOptions): Promise<St
     }
     const reason = error instanceof Error ? error.message : String(error)
     const cause = error instanceof Error ? error : new StoreError(reason, { code: 'STORE_UNKNOWN' })
-    throw new UmapError(`the store cannot be opened: ${reason}`, {
+    throw new UmapError(`${storeLabel(options.store)} cannot be opened: ${reason}`, {
       code: umapErrorCodes.store,
       cause,
     })

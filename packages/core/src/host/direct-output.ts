@@ -3,7 +3,7 @@
 
 import { Console } from 'node:console'
 import { writeSync } from 'node:fs'
-import { Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 
 const stdoutFd = 1
 const stderrFd = 2
@@ -20,11 +20,9 @@ export function reportLine(line: string): void {
  * method of `console` to standard error: the lines of a store are no output of the program.
  */
 export function installDirectOutput(): void {
-  const stdout = directStream(stdoutFd)
-  const stderr = directStream(stderrFd)
-  Object.defineProperty(process, 'stdout', { value: stdout, configurable: true })
-  Object.defineProperty(process, 'stderr', { value: stderr, configurable: true })
-  const direct = new Console(stderr, stderr)
+  writeDirectly(process.stdout, stdoutFd)
+  writeDirectly(process.stderr, stderrFd)
+  const direct = new Console(process.stderr, process.stderr)
   for (const [name, method] of Object.entries(direct)) {
     if (typeof method === 'function') {
       Reflect.set(console, name, method)
@@ -32,15 +30,14 @@ export function installDirectOutput(): void {
   }
 }
 
-function directStream(fd: number): Writable {
-  const stream = new Writable({
-    decodeStrings: true,
-    write(chunk: Buffer, _encoding, done) {
-      writeAll(fd, chunk)
-      done()
-    },
-  })
-  return Object.assign(stream, { fd })
+// The streams themselves stay: Node's worker calls into them. Only where they write is changed.
+function writeDirectly(stream: Writable, fd: number): void {
+  stream._write = (chunk: string | Uint8Array, encoding, done) => {
+    writeAll(fd, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
+    done()
+  }
+  // Without it, many chunks are written one by one.
+  Object.defineProperty(stream, '_writev', { value: null, configurable: true })
 }
 
 // A pipe whose reader is slow says EAGAIN. Lines are dropped in the end rather than faults held up.

@@ -1,12 +1,18 @@
 // The mapping thread's side of its store host: starts the supervisor, opens and closes stores in
 // it, and gives each a share of an arena. One host a thread; it ends soon after its last store.
 
-import { Worker } from 'node:worker_threads'
+import { setEnvironmentData, Worker } from 'node:worker_threads'
 import type { HostId, NativeBinding } from '@umap/native'
 import { deserializeError, type StoreAccess, type StoreRef } from '@umap/store'
 import { reportLine } from './direct-output.ts'
 import { storeWorkerExecArgv } from './exec-argv.ts'
-import type { HostReply, HostRequest, StoreDescription, SupervisorData } from './messages.ts'
+import {
+  type HostReply,
+  type HostRequest,
+  type StoreDescription,
+  type SupervisorData,
+  storeHostMark,
+} from './messages.ts'
 
 /** A store that runs in a host. */
 export interface HostedStore {
@@ -153,12 +159,15 @@ export class StoreHost {
 
   #startWorker(): Worker {
     const data: SupervisorData = { execArgv: storeWorkerExecArgv(process.execArgv) }
+    // For this worker and its children only, and before any preload of theirs could map a region.
+    setEnvironmentData(storeHostMark, true)
     const worker = new Worker(new URL('./supervisor.js', import.meta.url), {
       workerData: data,
       // The supervisor needs no preload or loader of the program; the store worker gets them.
       execArgv: [],
       name: 'umap supervisor',
     })
+    setEnvironmentData(storeHostMark)
     worker.on('message', (reply: HostReply) => this.#receive(reply))
     worker.on('error', (error) => reportLine(`the supervisor of the store host died: ${error}`))
     worker.on('exit', () => this.#workerEnded(worker))

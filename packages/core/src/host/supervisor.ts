@@ -2,15 +2,9 @@
 // a dead store worker again while the thread that maps regions is blocked in a fault. All messages
 // pass through it, for it has to know which stores to open again.
 
-import { parentPort, setEnvironmentData, Worker, workerData } from 'node:worker_threads'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { reportLine } from './direct-output.ts'
-import {
-  type HostReply,
-  type HostRequest,
-  type OpenRequest,
-  type SupervisorData,
-  storeHostMark,
-} from './messages.ts'
+import type { HostReply, HostRequest, OpenRequest, SupervisorData } from './messages.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import { storeLabel } from './store-label.ts'
 
@@ -154,5 +148,4 @@ function deathReason(code: number, fault: unknown): string {
     : `a store threw ${String(fault)}`
 }
 
-setEnvironmentData(storeHostMark, true)
 parentPort?.on('message', receiveRequest)
