@@ -1,0 +1,147 @@
+// `umap doctor` in child processes: on this machine as it is, without privileges, under a seccomp
+// filter, without the engine, on another platform, and with a reader that goes away.
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, type TestContext } from 'vitest'
+import type { MachineReport } from '../src/machine.ts'
+import { type Ended, mainPath, runProgram, runUmap } from './run-umap.ts'
+
+const nobody = { uid: 65534, gid: 65534 }
+const node = process.execPath
+const packagesPath = fileURLToPath(new URL('../../', import.meta.url))
+
+function parseReport(ended: Ended): MachineReport {
+  expect(ended.stderr).toBe('')
+  return JSON.parse(ended.stdout)
+}
+
+/** Skips a test, and says why where everybody sees it. */
+function skip(context: TestContext, reason: string): never {
+  console.warn(`skipped: ${context.task.name}: ${reason}`)
+  return context.skip(reason)
+}
+
+/** Needs root, a machine whose sysctl is off, and a clone that everybody may read. */
+function requireOtherUser(context: TestContext): void {
+  if (process.getuid?.() !== 0) skip(context, 'only root can become another user')
+  const sysctl = '/proc/sys/vm/unprivileged_userfaultfd'
+  if (!existsSync(sysctl) || readFileSync(sysctl, 'utf8').trim() !== '0') {
+    skip(context, 'vm.unprivileged_userfaultfd is not 0: everybody has permission')
+  }
+  const readable = spawnSync(node, [mainPath, '--version'], { ...nobody, encoding: 'utf8' })
+  if (readable.status !== 0) skip(context, 'another user may not read this clone')
+}
+
+describe('umap doctor', () => {
+  it('gives the same verdict as text, as JSON and as exit code', () => {
+    const text = runUmap('doctor')
+    const json = runUmap('doctor', '--json')
+    const report = parseReport(json)
+    expect(text.stdout.split('\n')[0]).toBe(report.summary)
+    expect(text.code).toBe(report.paging === 'yes' ? 0 : 1)
+    expect(json.code).toBe(text.code)
+    expect(report.userfaultfd?.attempts.map(({ way }) => way)).toEqual([
+      'system-call',
+      'device',
+      'user-mode-only',
+    ])
+    expect(report.runtime.nodeVersion).toBe(process.version)
+  })
+
+  it('finds that a process with permission can page', (context) => {
+    const report = parseReport(runUmap('doctor', '--json'))
+    const [systemCall] = report.userfaultfd?.attempts ?? []
+    if (systemCall?.available === false) skip(context, `no permission here (${systemCall.error})`)
+    expect(report.needs.filter(({ required, met }) => required && !met)).toEqual([])
+    expect(report.paging).toBe('yes')
+  })
+
+  it('tells an unprivileged user the ways to permission', (context) => {
+    requireOtherUser(context)
+    const report = parseReport(runProgram(node, [mainPath, 'doctor', '--json'], nobody))
+    expect(report.permissions?.effectiveUserId).toBe(nobody.uid)
+    expect(report.userfaultfd?.attempts[0]).toMatchObject({ error: 'EPERM', cause: 'permission' })
+    if (report.userfaultfd?.way === 'device') skip(context, 'everybody may open the device here')
+
+    const { code, stdout, stderr } = runProgram(node, [mainPath, 'doctor'], nobody)
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(stdout).toMatch(/^no/)
+    expect(stdout).toContain('sysctl -w vm.unprivileged_userfaultfd=1')
+    expect(stdout).toContain('setcap cap_sys_ptrace+ep ')
+    expect(stdout).toContain('/dev/userfaultfd')
+  })
+
+  it('tells a seccomp filter from missing permission', (context) => {
+    if (spawnSync('python3', ['--version']).status !== 0) skip(context, 'there is no python3')
+    const before = parseReport(runUmap('doctor', '--json'))
+    if (before.userfaultfd?.way !== 'system-call') skip(context, 'userfaultfd(2) is refused anyway')
+
+    const refuse = fileURLToPath(new URL('refuse-userfaultfd.py', import.meta.url))
+    const ended = runProgram('python3', [refuse, node, mainPath, 'doctor', '--json'])
+    const report = parseReport(ended)
+    expect(report.permissions?.seccomp).toBe('filter')
+    expect(report.userfaultfd?.attempts[0]).toMatchObject({ error: 'EPERM', cause: 'seccomp' })
+    // The device is no system call of its own: where it works, the filter does not matter.
+    const remedies = report.needs.flatMap((need) => need.remedies.map(({ kind }) => kind))
+    expect(remedies.includes('seccomp')).toBe(report.userfaultfd?.way !== 'device')
+    expect(ended.code).toBe(report.paging === 'yes' ? 0 : 1)
+  })
+
+  it('says so where the engine was not built', () => {
+    const root = mkdtempSync(join(tmpdir(), 'umap-doctor-'))
+    try {
+      for (const name of ['cli', 'core', 'native', 'store']) {
+        const target = join(root, 'node_modules/@umap', name)
+        mkdirSync(target, { recursive: true })
+        for (const part of ['package.json', 'dist']) {
+          cpSync(join(packagesPath, name, part), join(target, part), { recursive: true })
+        }
+      }
+      const copy = join(root, 'node_modules/@umap/cli/dist/main.js')
+      const { code, stdout, stderr } = runProgram(node, [copy, 'doctor'])
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+      expect(stdout).toMatch(/^no: the engine of @umap\/native was not built/)
+      expect(stdout).toContain('npm rebuild @umap/native')
+    } finally {
+      rmSync(root, { recursive: true })
+    }
+  })
+
+  it('says so on another platform', () => {
+    const pretend = 'Object.defineProperty(process, "platform", { value: "darwin" })'
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`, mainPath]
+    const text = runProgram(node, [...args, 'doctor'])
+    expect(text).toMatchObject({ code: 1, stderr: '' })
+    expect(text.stdout).toMatch(/^no: .*needs Linux.*darwin/)
+
+    const json = runProgram(node, [...args, 'doctor', '--json'])
+    expect(json.code).toBe(1)
+    expect(parseReport(json)).toMatchObject({
+      paging: 'no',
+      userfaultfd: null,
+      runtime: { platform: 'darwin' },
+    })
+  })
+
+  it('is not disturbed by a reader that stops early', () => {
+    const command = `"${node}" "${mainPath}" doctor --json | head -c 1`
+    const { code, stdout, stderr } = runProgram('sh', ['-c', command])
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '{', stderr: '' })
+  })
+
+  it('paints on a terminal, unless NO_COLOR is set', (context) => {
+    if (spawnSync('script', ['--version']).status !== 0) skip(context, 'there is no script(1)')
+    const command = `"${node}" "${mainPath}" doctor`
+    const onTerminal = (noColor: string): string => {
+      const env = { ...process.env, NO_COLOR: noColor, FORCE_COLOR: undefined }
+      return runProgram('script', ['-qec', command, '/dev/null'], { env }).stdout
+    }
+    expect(onTerminal('')).toContain('\u001b[')
+    expect(onTerminal('1')).not.toContain('\u001b[')
+    expect(runUmap('doctor').stdout).not.toContain('\u001b[')
+  })
+})
