@@ -28,6 +28,7 @@ class CAPABILITY("mutex") Mutex {
   void unlock() RELEASE() { mutex_.unlock(); }
 
  private:
+  friend class CondVar;
   std::mutex mutex_;
 };
 
@@ -44,15 +45,21 @@ class SCOPED_CAPABILITY MutexLock {
 
 class CondVar {
  public:
-  void Wait(Mutex& mutex) REQUIRES(mutex) { condition_.wait(mutex); }
+  void Wait(Mutex& mutex) REQUIRES(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait(lock);
+    lock.release();
+  }
   void WaitFor(Mutex& mutex, std::chrono::nanoseconds time) REQUIRES(mutex) {
-    condition_.wait_for(mutex, time);
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    condition_.wait_for(lock, time);
+    lock.release();
   }
   void NotifyOne() { condition_.notify_one(); }
   void NotifyAll() { condition_.notify_all(); }
 
  private:
-  std::condition_variable_any condition_;
+  std::condition_variable condition_;
 };
 
 }  // namespace umap

@@ -58,19 +58,14 @@ UffdOutcome Cover(uint64_t bytes, uint64_t* covered, Step step) {
 }  // namespace
 
 Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
-  // 1. Kernel-mode faults by the system call, then by the device, then user-mode faults only.
+  // 1. By the system call or by the device; the first refusal is the one that is reported.
   const int flags = O_CLOEXEC | O_NONBLOCK;
   int first_error = 0;
-  bool user_mode_only = false;
   const auto open_best = [&]() -> int {
-    user_mode_only = false;
-    int fd = OpenBySyscall(flags);
+    const int fd = OpenBySyscall(flags);
     if (fd >= 0) return fd;
     first_error = errno;
-    fd = OpenByDevice(flags);
-    if (fd >= 0) return fd;
-    user_mode_only = true;
-    return OpenBySyscall(flags | UFFD_USER_MODE_ONLY);
+    return OpenByDevice(flags);
   };
   UniqueFd probe(open_best());
   if (!probe) return SystemError(first_error, "userfaultfd");
@@ -88,7 +83,6 @@ Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
   api = {UFFD_API, features, 0};
   if (ioctl(result.fd_.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
   result.features_ = features;
-  result.user_mode_only_ = user_mode_only;
   *uffd = std::move(result);
   return Status::Ok();
 }

@@ -22,7 +22,7 @@ enum class UffdOutcome : uint8_t {
 
 class Userfaultfd {
  public:
-  // Non-blocking. `features_denied`: bits to go without, for tests of the fallbacks.
+  // Non-blocking, and with faults that are raised inside system calls. `features_denied`: bits to go without, for tests of the fallbacks.
   static Status Open(uint64_t features_denied, Userfaultfd* uffd);
 
   int fd() const { return fd_.get(); }
@@ -30,8 +30,6 @@ class Userfaultfd {
   bool has_poison() const { return features_ & UFFD_FEATURE_POISON; }
   bool has_write_protect() const { return features_ & UFFD_FEATURE_PAGEFAULT_FLAG_WP; }
   bool has_thread_id() const { return features_ & UFFD_FEATURE_THREAD_ID; }
-  // Faults raised inside system calls are not reported: such calls fail with EFAULT.
-  bool user_mode_only() const { return user_mode_only_; }
 
   // `modes`: UFFDIO_REGISTER_MODE_*.
   Status Register(void* begin, uint64_t bytes, uint64_t modes) const;
@@ -56,7 +54,6 @@ class Userfaultfd {
 
   UniqueFd fd_;
   uint64_t features_ = 0;
-  bool user_mode_only_ = false;
 };
 
 }  // namespace umap

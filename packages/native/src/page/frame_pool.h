@@ -55,6 +55,10 @@ class FramePool {
   void ReleaseMemory(SlotRun run) const {
     memory_.Release(uint64_t{run.first} * page_bytes_, uint64_t{run.count} * page_bytes_);
   }
+  // Part of a frame whose other part was moved away.
+  void ReleaseAddressRange(uint8_t* begin, uint64_t bytes) const {
+    memory_.Release(static_cast<uint64_t>(begin - memory_.data()), bytes);
+  }
 
   SlotSet& vacant() { return vacant_; }
   SlotSet& free() { return free_; }

@@ -217,8 +217,9 @@ void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count, 
   }
 }
 
-void PageBuffer::InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames,
-                               std::vector<Victim>* wanted) {
+bool PageBuffer::InsertStandby(Region& region, PageIndex first,
+                               const std::vector<SlotRun>& frames) {
+  constexpr uint32_t kAsked = kWanted | kWantedForWriting | kPinned;
   MutexLock lock(mutex_);
   PageIndex page = first;
   for (const SlotRun& run : frames) {
@@ -226,40 +227,61 @@ void PageBuffer::InsertStandby(Region& region, PageIndex first, const std::vecto
       PageEntry& entry = region.table[page];
       PageWord word = entry.Load();
       // A fault that finds the page on standby waits for the mutex, and then for its node.
-      while (!word.Has(kWanted | kWantedForWriting | kPinned)) {
+      while (!word.Has(kAsked)) {
         if (entry.Replace(&word, word.In(PageState::kStandby).With(kReadAhead))) break;
       }
-      if (word.Has(kWanted | kWantedForWriting | kPinned)) {
-        wanted->push_back({&region, page, slot});
-        continue;
+      if (word.Has(kAsked)) {
+        // Take back what was done: nobody can have claimed it under the mutex.
+        for (PageIndex done = first; done < page; done++) RemoveStandby(region, done);
+        return false;
       }
       const NodeIndex node = AddNode(region, page);
       nodes_[node].slot = slot;
       Push(standby_, node);
     }
   }
-}
-
-bool PageBuffer::TakeStandby(Region& region, PageIndex page, uint32_t add_flags, SlotIndex* slot,
-                             PageWord* before) {
-  MutexLock lock(mutex_);
-  PageEntry& entry = region.table[page];
-  if (entry.Load().state() != PageState::kStandby) return false;
-  const NodeIndex node = entry.link.load(std::memory_order_relaxed);
-  *slot = nodes_[node].slot;
-  Unlink(node);
-  FreeNode(node, 0);
-  *before = entry.MoveTo(PageState::kFilling, kPinned, add_flags);
   return true;
 }
 
-void PageBuffer::Forget(Region& region, PageIndex page) {
+SlotIndex PageBuffer::RemoveStandby(Region& region, PageIndex page) {
+  PageEntry& entry = region.table[page];
+  const NodeIndex node = entry.link.load(std::memory_order_relaxed);
+  const SlotIndex slot = nodes_[node].slot;
+  Unlink(node);
+  FreeNode(node, 0);
+  entry.MoveTo(PageState::kFilling, kPinned);
+  return slot;
+}
+
+PageIndex PageBuffer::TakeStandby(Region& region, PageIndex first, PageIndex count_max,
+                                  std::vector<SlotRun>* frames, uint32_t* read_ahead_pages) {
+  MutexLock lock(mutex_);
+  PageIndex count = 0;
+  for (; count < count_max && first + count < region.page_count; count++) {
+    const PageWord word = region.table[first + count].Load();
+    if (word.state() != PageState::kStandby) break;
+    if (word.Has(kReadAhead)) (*read_ahead_pages)++;
+    const SlotIndex slot = RemoveStandby(region, first + count);
+    if (!frames->empty() && frames->back().first + frames->back().count == slot) {
+      frames->back().count++;
+    } else {
+      frames->push_back({slot, 1});
+    }
+  }
+  return count;
+}
+
+void PageBuffer::Forget(Region& region, PageIndex page, bool holds_memory) {
   MutexLock lock(mutex_);
   const NodeIndex index = region.table[page].link.load(std::memory_order_relaxed);
   PageNode& node = nodes_[index];
   CHECK(node.region == &region && node.page == page);
   if (node.queue != QueueName::kNone) Unlink(index);
-  if (node.slot != kNoSlot) region.pool->free().Put({node.slot, 1});
+  if (node.slot != kNoSlot) {
+    region.pool->free().Put({node.slot, 1});
+  } else if (holds_memory) {
+    held_bytes_ -= region.page_bytes;
+  }
   FreeNode(index, 0);
 }
 

@@ -27,6 +27,8 @@ struct Victim {
   Region* region = nullptr;
   PageIndex page = 0;
   SlotIndex slot = kNoSlot;
+  // The kernel's zero page is mapped: there is no memory behind it.
+  bool zero = false;
 };
 
 // Slots whose memory is to be given back by the caller, outside the mutex.
@@ -55,6 +57,9 @@ class PageBuffer {
 
   bool adaptive() const { return limits_.adaptive; }
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
+  // What may be pinned at most, so that eviction can always reach the low watermark.
+  uint64_t PinnableBytes() const { return budget_bytes() / 100 * limits_.low_water_percent; }
+  uint64_t budget_bytes_max() const { return limits_.budget_bytes_max; }
   // Follows memory pressure. A smaller budget is reached by eviction, not at once.
   void SetBudget(uint64_t bytes);
 
@@ -81,7 +86,7 @@ class PageBuffer {
   void VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames);
   // Memory that was mapped, or only reserved, was given back to the kernel.
   void ReturnMemory(uint64_t bytes);
-  // Bytes held above the budget, or in free frames beyond what is useful: gives them back.
+  // Bytes held above the budget: gives back free frames, then the oldest on standby.
   void Trim();
 
   // Pages --------------------------------------------------------------------------------------
@@ -89,17 +94,17 @@ class PageBuffer {
   // Pages that were filled get their places in the queues, before they are mapped: a page whose
   // state says clean or dirty always has one. REQUIRES: the caller owns the pages' states.
   void InsertMapped(Region& region, PageIndex first, PageIndex count, bool hot);
-  // Pages that were filled ahead wait in `frames`. Moves each to kStandby, except those that were
-  // wanted meanwhile: these stay filling, with their frames, and are returned.
-  void InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames,
-                     std::vector<Victim>* wanted);
-  // Claims a standby page: moves it to kFilling and hands out its frame. False when it is not on
-  // standby any more.
-  bool TakeStandby(Region& region, PageIndex page, uint32_t add_flags, SlotIndex* slot,
-                   PageWord* before);
+  // Pages that were filled ahead wait in `frames`: moves each to kStandby. False, and nothing is
+  // done, when one of them was wanted meanwhile.
+  bool InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames);
+  // Claims a standby page and those on standby behind it, up to `count_max`: moves them to kFilling
+  // and hands out their frames. Returns how many; 0 when the page is not on standby any more.
+  PageIndex TakeStandby(Region& region, PageIndex first, PageIndex count_max,
+                        std::vector<SlotRun>* frames, uint32_t* read_ahead_pages);
   // A mapped or standby page left by other ways than eviction (close, discard): forgets its node and
-  // puts its frame, if any, back. The memory of a mapped page is the caller's to return.
-  void Forget(Region& region, PageIndex page);
+  // puts its frame, if any, back. The memory of a mapped page is the caller's to give back, and
+  // counted out here. REQUIRES: the caller owns the page's state.
+  void Forget(Region& region, PageIndex page, bool holds_memory);
 
   // Whether a page that was last evicted with this number would have been kept by a buffer a little
   // larger: then it belongs to the protected queue. The idea is the refault distance of Linux's
@@ -111,14 +116,16 @@ class PageBuffer {
   // Mapped bytes to evict now to reach the low watermark; 0 below the high one.
   uint64_t BytesToEvict() const;
   // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each a
-  // slot to move to. Dirty pages met on the way go to the tail; `dirty` names them.
+  // slot to move to. Other pages met on the way go to the tail; `dirty` names the dirty ones, which
+  // count, or is null, and the search ends early. Each page named counts as in flight.
   void ChooseVictims(uint64_t bytes, std::vector<Victim>* victims, std::vector<Victim>* dirty);
   // Claims one mapped clean page for eviction. False when it is not clean, or pinned.
   bool ClaimVictim(Region& region, PageIndex page, Victim* victim);
   // How an eviction ended; each returns the word that it replaced, whose flags tell whether faults
-  // wait. To standby: the bytes are in the victim's slot. Dropped: its memory is gone.
+  // wait. To standby: the bytes are in the victim's slot.
   PageWord FinishToStandby(const Victim& victim);
-  PageWord FinishDropped(const Victim& victim);
+  // Dropped: its memory is gone or, where `frame_kept`, it is the memory of the slot, free for use.
+  PageWord FinishDropped(const Victim& victim, bool frame_kept);
   // Kept: the kernel would not give the page away. `state` is kClean or kDirty.
   PageWord FinishKept(const Victim& victim, PageState state);
 
@@ -133,6 +140,8 @@ class PageBuffer {
   // Bytes in dirtying, dirty and writing-back.
   std::atomic<uint64_t> dirty_bytes{0};
   std::atomic<uint64_t> pinned_bytes{0};
+  // Being written back in order to be evicted.
+  std::atomic<uint64_t> leaving_bytes{0};
 
  private:
   // Makes `bytes` of room, from free frames first, then from standby. A frame of `reuse` goes to
@@ -147,6 +156,7 @@ class PageBuffer {
   void Unlink(NodeIndex node) REQUIRES(mutex_);
   NodeIndex AddNode(Region& region, PageIndex page) REQUIRES(mutex_);
   void FreeNode(NodeIndex node, uint32_t link) REQUIRES(mutex_);
+  SlotIndex RemoveStandby(Region& region, PageIndex page) REQUIRES(mutex_);
   NodeIndex VictimHead() REQUIRES(mutex_);
   bool TakeVictim(NodeIndex node, Victim* victim) REQUIRES(mutex_);
 

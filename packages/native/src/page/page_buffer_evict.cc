@@ -10,12 +10,15 @@ namespace {
 
 // Probation gives the victims as long as it holds more than this share of the mapped pages.
 constexpr uint64_t kProbationPercent = 25;
+// Pages that are looked at for the sake of a fault that waits for memory.
+constexpr uint64_t kGlanceMax = 64;
 
 }  // namespace
 
 uint64_t PageBuffer::BytesToEvict() const {
   const uint64_t budget = budget_bytes();
-  const uint64_t mapped = mapped_bytes();
+  const uint64_t leaving = leaving_bytes.load(std::memory_order_relaxed);
+  const uint64_t mapped = mapped_bytes() - std::min(leaving, mapped_bytes());
   if (mapped * 100 <= budget * limits_.high_water_percent) return 0;
   const uint64_t low = budget / 100 * limits_.low_water_percent;
   return mapped > low ? mapped - low : 0;
@@ -40,7 +43,7 @@ bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
     const bool zero = word.Has(kZero);
     const SlotIndex slot =
         zero || pool.vacant().count() == 0 ? kNoSlot : pool.vacant().Take(1).first;
-    *victim = {node.region, node.page, slot};
+    *victim = {node.region, node.page, slot, zero};
     node.region->in_flight.fetch_add(1);
     Unlink(index);
     return true;
@@ -54,6 +57,7 @@ void PageBuffer::ChooseVictims(uint64_t bytes, std::vector<Victim>* victims,
   uint64_t chosen = 0;
   // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.
   uint64_t left = probation_.count() + protected_.count();
+  if (!dirty) left = std::min(left, kGlanceMax);
   while (chosen < bytes && left-- > 0) {
     const NodeIndex index = VictimHead();
     if (index == kNoNode) return;
@@ -92,14 +96,19 @@ PageWord PageBuffer::FinishToStandby(const Victim& victim) {
   return entry.MoveTo(PageState::kStandby, kPinned);
 }
 
-PageWord PageBuffer::FinishDropped(const Victim& victim) {
+PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept) {
   MutexLock lock(mutex_);
-  PageEntry& entry = victim.region->table[victim.page];
-  if (victim.slot != kNoSlot) victim.region->pool->vacant().Put({victim.slot, 1});
-  CHECK(held_bytes_ >= victim.region->page_bytes);
-  held_bytes_ -= victim.region->page_bytes;
+  Region& region = *victim.region;
+  PageEntry& entry = region.table[victim.page];
+  if (victim.slot != kNoSlot) {
+    (frame_kept ? region.pool->free() : region.pool->vacant()).Put({victim.slot, 1});
+  }
+  if (!frame_kept && !victim.zero) {
+    CHECK(held_bytes_ >= region.page_bytes);
+    held_bytes_ -= region.page_bytes;
+  }
   FreeNode(entry.link.load(std::memory_order_relaxed), evictions_.fetch_add(1) + 1);
-  victim.region->counters.Add(Counter::kEvictions);
+  region.counters.Add(Counter::kEvictions);
   return entry.MoveTo(PageState::kAbsent, kPinned);
 }
 

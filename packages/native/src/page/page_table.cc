@@ -10,6 +10,7 @@ Status PageTable::Create(PageIndex page_count) {
   if (!status.ok()) return status;
   // Fresh anonymous memory is zero: every page absent, every count nought.
   page_count_ = page_count;
+  chunk_count_ = chunk_count;
   entries_ = reinterpret_cast<PageEntry*>(memory_.data());
   chunks_ = reinterpret_cast<Chunk*>(memory_.data() + entry_bytes);
   return Status::Ok();

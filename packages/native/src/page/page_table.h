@@ -22,9 +22,14 @@ class PageTable {
   PageIndex page_count() const { return page_count_; }
 
   // Pages with a node in the page buffer.
-  void AddResident(PageIndex page, int32_t delta) { Add(chunks_[page / kChunkPages].resident, delta); }
+  void AddResident(PageIndex page, int32_t delta) {
+    Add(chunks_[page / kChunkPages].resident, delta);
+  }
   // Pages in dirtying, dirty or writing-back. Raised before a page becomes writable.
   void AddDirty(PageIndex page, int32_t delta) { Add(chunks_[page / kChunkPages].dirty, delta); }
+
+  uint64_t CountResident() const { return Count(&Chunk::resident); }
+  uint64_t CountDirty() const { return Count(&Chunk::dirty); }
 
   // Calls visit(page) for each page of [first, end) whose chunk has resident, or dirty, pages.
   template <typename Visit>
@@ -44,6 +49,12 @@ class PageTable {
 
   static void Add(std::atomic<int32_t>& count, int32_t delta) { count.fetch_add(delta); }
 
+  uint64_t Count(std::atomic<int32_t> Chunk::* member) const {
+    int64_t sum = 0;
+    for (uint64_t i = 0; i < chunk_count_; i++) sum += (chunks_[i].*member).load();
+    return sum > 0 ? static_cast<uint64_t>(sum) : 0;
+  }
+
   template <typename Wanted, typename Visit>
   void ForEach(PageIndex first, PageIndex end, Wanted wanted, Visit visit) const {
     for (PageIndex page = first; page < end;) {
@@ -61,6 +72,7 @@ class PageTable {
   PageIndex page_count_ = 0;
   PageEntry* entries_ = nullptr;
   Chunk* chunks_ = nullptr;
+  uint64_t chunk_count_ = 0;
 };
 
 }  // namespace umap

@@ -13,12 +13,12 @@
 #include "page/events.h"
 #include "page/page_table.h"
 #include "page/stats.h"
-#include "store/store.h"
 
 namespace umap {
 
 class FramePool;
 class PageBuffer;
+class Store;
 
 struct Region {
   // Fixed from Open on.
@@ -53,6 +53,7 @@ struct Region {
   uint64_t next_subscription GUARDED_BY(mutex) = 1;
   // How often each pinned page is pinned.
   std::map<PageIndex, uint32_t> pins GUARDED_BY(mutex);
+  std::atomic<uint64_t> pinned_pages{0};
 
   uint8_t* AddressOf(PageIndex page) const {
     return memory.data() + (uint64_t{page} << page_shift);

@@ -1,0 +1,143 @@
+// Discard and drop: pages leave without being written. See range_operations.h.
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/range_operations.h"
+#include "os/unique_fd.h"
+#include "page/test_points.h"
+#include "store/waited_call.h"
+
+namespace umap {
+namespace {
+
+// Pages that are held back from faults at a time while the store makes its hole.
+constexpr PageIndex kPagesAtOnce = 1024;
+constexpr uint64_t kZeroBytes = 1 << 20;
+
+// Moves the page to kEvicting from whatever it is, waiting for whoever owns it.
+PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
+  PageEntry& entry = region.table[page];
+  for (;;) {
+    PageWord word = entry.Load();
+    switch (word.state()) {
+      case PageState::kAbsent:
+      case PageState::kFailed:
+      case PageState::kClean:
+      case PageState::kDirty:
+        if (entry.Replace(&word, word.In(PageState::kEvicting))) return word;
+        break;
+      case PageState::kStandby: {
+        std::vector<SlotRun> frames;
+        uint32_t read_ahead_pages = 0;
+        if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 0) break;
+        region.buffer->PutFrames(*region.pool, frames);
+        word = entry.MoveTo(PageState::kEvicting, kPinned | kWaiters);
+        // Who asked while it was filling for a moment is woken with those who wait from now on.
+        if (word.Has(kWanted | kWantedForWriting)) entry.SetFlag(kWaiters);
+        return word.In(PageState::kAbsent);
+      }
+      default:
+        pager.WaitForProgress(region, page, [word](PageWord now) {
+          return now.state() != word.state();
+        });
+    }
+  }
+}
+
+// Gives up the page's memory and its place in the books. REQUIRES: it is claimed; `was` says what.
+void ForgetClaimed(Region& region, PageIndex page, PageWord was) {
+  if (was.state() != PageState::kClean && was.state() != PageState::kDirty) {
+    if (was.state() == PageState::kFailed) {
+      region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
+    }
+    return;
+  }
+  if (was.state() == PageState::kDirty) {
+    region.table.AddDirty(page, -1);
+    region.buffer->dirty_bytes.fetch_sub(region.page_bytes);
+  }
+  region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
+  region.buffer->Forget(region, page, !was.Has(kZero));
+}
+
+Status WriteZeros(Store& store, uint64_t offset, uint64_t byte_length) {
+  std::vector<uint8_t> zeros(std::min(byte_length, kZeroBytes));
+  for (uint64_t done = 0; done < byte_length;) {
+    const uint64_t bytes = std::min<uint64_t>(zeros.size(), byte_length - done);
+    Status status = RunStoreCall(store, StoreOp::kWrite, offset + done, bytes, zeros.data());
+    if (!status.ok()) return status;
+    done += bytes;
+  }
+  return Status::Ok();
+}
+
+// Zeroes bytes of the mapping by a system call: a page that cannot be filled is an error then, where
+// a plain store would raise SIGBUS.
+Status ZeroMappedBytes(Region& region, uint64_t offset, uint64_t byte_length) {
+  const UniqueFd zeros(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  if (!zeros) return SystemError(errno, "/dev/zero");
+  for (uint64_t done = 0; done < byte_length;) {
+    const ssize_t count =
+        read(zeros.get(), region.memory.data() + offset + done, byte_length - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return SystemError(errno, "zeroing the end of a discarded range");
+    done += static_cast<uint64_t>(count);
+  }
+  return Status::Ok();
+}
+
+Status DiscardPages(Pager& pager, Region& region, PageRange range) {
+  Status status;
+  for (PageIndex first = range.first; first < range.end && status.ok();) {
+    const PageIndex end = first + std::min(kPagesAtOnce, range.end - first);
+    // 1. Nobody gets at the pages, and what was in them is gone.
+    for (PageIndex page = first; page < end; page++) {
+      ForgetClaimed(region, page, ClaimAny(pager, region, page));
+    }
+    TestPoint("before-discard");
+    // 2. The store forgets them.
+    Store& store = *region.store;
+    const uint64_t offset = region.StoreOffset(first);
+    const uint64_t bytes = region.StoreBytes(first, end - first);
+    status = store.traits().can_discard
+                 ? RunStoreCall(store, StoreOp::kDiscard, offset, bytes, nullptr)
+                 : WriteZeros(store, offset, bytes);
+    // 3. Whoever touches them now gets what the store says.
+    for (PageIndex page = first; page < end; page++) {
+      const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kPinned);
+      if (before.Has(kWaiters)) pager.uffd().Wake(region.AddressOf(page), region.page_bytes);
+    }
+    region.NoteProgress();
+    first = end;
+  }
+  pager.Unpark();
+  return status;
+}
+
+}  // namespace
+
+Status DiscardRange(Pager& pager, Region& region, ByteRange range) {
+  const uint64_t mask = region.page_bytes - 1;
+  const uint64_t end = range.offset + range.byte_length;
+  const uint64_t inner_begin = std::min((range.offset + mask) & ~mask, end);
+  // The region's last page is whole when the range reaches the region's end.
+  const uint64_t inner_end = std::max(end == region.byte_length ? end : end & ~mask, inner_begin);
+  Status status = ZeroMappedBytes(region, range.offset, inner_begin - range.offset);
+  if (status.ok()) status = ZeroMappedBytes(region, inner_end, end - inner_end);
+  if (!status.ok() || inner_end == inner_begin) return status;
+  return DiscardPages(pager, region, PagesOf(region, {inner_begin, inner_end - inner_begin}));
+}
+
+void DropPages(Pager& pager, Region& region) {
+  region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
+    const PageState state = region.table[page].Load().state();
+    if (state == PageState::kAbsent || state == PageState::kFailed) return;
+    ForgetClaimed(region, page, ClaimAny(pager, region, page));
+    region.table[page].MoveTo(PageState::kAbsent, 0);
+  });
+}
+
+}  // namespace umap

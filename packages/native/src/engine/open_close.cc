@@ -1,0 +1,128 @@
+// A region's beginning and end. See engine.h.
+#include <errno.h>
+#include <time.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "engine/engine_state.h"
+#include "engine/range_operations.h"
+#include "os/check.h"
+
+namespace umap {
+namespace {
+
+constexpr uint64_t kHugePageBytes = 2 << 20;
+constexpr uint64_t kReadAheadBytesMax = 8 << 20;
+constexpr timespec kPause = {0, 100'000};
+
+PageIndex ReadAheadPagesMax(const RegionOptions& options) {
+  if (options.read_ahead_pages_max >= 0) {
+    return static_cast<PageIndex>(std::min<int64_t>(options.read_ahead_pages_max, 1 << 20));
+  }
+  // A guess must not push out what is used: a small share of the buffer.
+  const uint64_t bytes = std::min(kReadAheadBytesMax, options.buffer->budget_bytes() / 16);
+  return static_cast<PageIndex>(bytes / options.page_bytes);
+}
+
+std::shared_ptr<Region> Describe(const RegionOptions& options) {
+  auto region = std::make_shared<Region>();
+  region->store = options.store;
+  region->buffer = options.buffer;
+  region->writable = options.writable;
+  region->page_bytes = options.page_bytes;
+  region->page_shift = static_cast<uint32_t>(std::countr_zero(options.page_bytes));
+  region->store_offset = options.store_offset;
+  region->byte_length = options.byte_length;
+  region->page_count = static_cast<PageIndex>(
+      (options.byte_length + options.page_bytes - 1) / options.page_bytes);
+  region->read_ahead_pages_max = ReadAheadPagesMax(options);
+  return region;
+}
+
+Status MapMemory(const Userfaultfd& uffd, Region& region) {
+  const uint64_t bytes = uint64_t{region.page_count} * region.page_bytes;
+  const bool huge = region.page_bytes % kHugePageBytes == 0;
+  const uint64_t align = huge ? kHugePageBytes : region.page_bytes;
+  Status status = Mapping::Reserve(bytes, align, huge, &region.memory);
+  if (!status.ok() || bytes == 0) return status;
+  if (region.writable && !uffd.has_write_protect()) {
+    return Status::Fail(ENOSYS, "writable regions need write-protect faults of userfaultfd: "
+                                "Linux 5.7 or later on this processor");
+  }
+  return uffd.Register(region.memory.data(), bytes,
+                       UFFDIO_REGISTER_MODE_MISSING |
+                           (region.writable ? UFFDIO_REGISTER_MODE_WP : 0ULL));
+}
+
+void WaitUntilIdle(Region& region) {
+  while (region.in_flight.load() > 0) nanosleep(&kPause, nullptr);
+}
+
+Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
+  Region& closing = *region;
+  // 1. Everything that was written is durable, or the region stays.
+  if (closing.writable) {
+    UnpinAll(closing);
+    Status status = FlushPages(pager, closing, {0, closing.page_count});
+    if (!status.ok()) return status;
+  }
+  // 2. What is under way ends, and no filler finds the region any more.
+  WaitUntilIdle(closing);
+  if (closing.page_count > 0) {
+    pager.regions().Remove(&closing);
+    pager.regions().Quiesce();
+    WaitUntilIdle(closing);
+  }
+  // 3. Its pages leave the books, its memory the address space.
+  UnpinAll(closing);
+  DropPages(pager, closing);
+  WaitUntilIdle(closing);
+  closing.memory.Reset();
+  pager.Unpark();
+  pager.RemoveBuffer(closing.buffer);
+  closing.buffer->RemoveRegion();
+  closing.store.reset();
+  EngineState::Get().RemoveRegion(region);
+  EngineState::Get().Release();
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region) {
+  if (options.byte_length / options.page_bytes >= UINT32_MAX - 1) {
+    return Status::Fail(EINVAL, "a region has at most 2^32 pages: use larger pages");
+  }
+  std::shared_ptr<Pager> pager;
+  Status status = EngineState::Get().Acquire(&pager);
+  if (!status.ok()) return status;
+  std::shared_ptr<Region> opened = Describe(options);
+  status = opened->table.Create(opened->page_count);
+  if (status.ok()) status = MapMemory(pager->uffd(), *opened);
+  if (status.ok()) {
+    status = opened->buffer->AddRegion(pager->uffd(), opened->page_bytes, &opened->pool);
+  }
+  if (!status.ok()) {
+    opened->memory.Reset();
+    EngineState::Get().Release();
+    return status;
+  }
+  pager->AddBuffer(opened->buffer);
+  if (opened->page_count > 0) {
+    pager->regions().Insert(opened.get(), reinterpret_cast<uint64_t>(opened->memory.data()),
+                            opened->memory.bytes());
+  }
+  EngineState::Get().AddRegion(opened);
+  *region = std::move(opened);
+  return Status::Ok();
+}
+
+void Close(const std::shared_ptr<Region>& region, Callback done) {
+  EngineState::Get().jobs().Run([region, done = std::move(done)] {
+    done(CloseNow(EngineState::Get().pager(), region));
+  });
+}
+
+}  // namespace umap

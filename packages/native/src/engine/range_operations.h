@@ -1,0 +1,37 @@
+// Operations on ranges of pages, each as a function that waits until it is done. Run on job threads,
+// which may be blocked in a store; never on a filler or evictor.
+#pragma once
+
+#include <vector>
+
+#include "page/events.h"
+#include "page/page_word.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+
+struct PageRange {
+  PageIndex first = 0;
+  PageIndex end = 0;
+};
+
+// The pages that a byte range touches.
+PageRange PagesOf(const Region& region, ByteRange range);
+
+// Fills what is not resident. The first failure; the other pages are filled all the same.
+Status PrefaultPages(Pager& pager, Region& region, const std::vector<ByteRange>& ranges);
+// Writes back every byte that was written to the range before the call.
+Status WriteBackPages(Pager& pager, Region& region, PageRange range);
+// That, and makes it durable in the store.
+Status FlushPages(Pager& pager, Region& region, PageRange range);
+// Writes back, then drops what is clean and not pinned.
+Status EvictPages(Pager& pager, Region& region, PageRange range);
+// Drops the pages inside the range unwritten and makes them a hole in the store; zeroes what the
+// range covers of the pages at its ends.
+Status DiscardRange(Pager& pager, Region& region, ByteRange range);
+// Drops everything that is resident. REQUIRES: nobody touches the region, nothing of it is dirty.
+void DropPages(Pager& pager, Region& region);
+// Takes every pin of the region back.
+void UnpinAll(Region& region);
+
+}  // namespace umap

@@ -1,0 +1,203 @@
+// Evict: take clean pages out of the mapping, atomically and in runs, onto standby or out of memory.
+// Runs on evictors, which keep the buffer between its watermarks; on fillers that find no memory;
+// and where a write-back for eviction ended. It must never drop a page that is newer than the store.
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "os/check.h"
+#include "os/clock.h"
+#include "page/test_points.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+// A pass takes this much at most, so that memory comes free early.
+constexpr uint64_t kPassBytesMax = 4 << 20;
+// How long an evictor that cannot make progress waits before it looks again.
+constexpr std::chrono::milliseconds kRetryPause{10};
+constexpr int kMoveAttemptsMax = 16;
+
+bool InOrder(const Victim& a, const Victim& b) {
+  return a.region != b.region ? a.region < b.region : a.page < b.page;
+}
+
+// Whether `b` can be moved in the same call as `a`.
+bool Continues(const Victim& a, const Victim& b) {
+  return a.region == b.region && a.page + 1 == b.page && a.zero == b.zero &&
+         (a.slot == kNoSlot ? b.slot == kNoSlot : a.slot + 1 == b.slot);
+}
+
+}  // namespace
+
+void Pager::WakeEvictors() {
+  MutexLock lock(evictor_mutex_);
+  evictor_calls_++;
+  evictor_wanted_.NotifyOne();
+}
+
+void Pager::AddBuffer(const std::shared_ptr<PageBuffer>& buffer) {
+  MutexLock lock(evictor_mutex_);
+  auto& [kept, uses] = buffers_[buffer.get()];
+  kept = buffer;
+  uses++;
+}
+
+void Pager::RemoveBuffer(const std::shared_ptr<PageBuffer>& buffer) {
+  MutexLock lock(evictor_mutex_);
+  const auto found = buffers_.find(buffer.get());
+  if (--found->second.second == 0) buffers_.erase(found);
+}
+
+std::vector<std::shared_ptr<PageBuffer>> Pager::Buffers() {
+  MutexLock lock(evictor_mutex_);
+  std::vector<std::shared_ptr<PageBuffer>> buffers;
+  for (const auto& [buffer, entry] : buffers_) buffers.push_back(entry.first);
+  return buffers;
+}
+
+void Pager::RunEvictor() {
+  uint64_t answered = 0;
+  bool stuck = false;
+  for (;;) {
+    {
+      MutexLock lock(evictor_mutex_);
+      if (!stopping_ && evictor_calls_ == answered) {
+        if (stuck) {
+          evictor_wanted_.WaitFor(evictor_mutex_, kRetryPause);
+        } else {
+          evictor_wanted_.Wait(evictor_mutex_);
+        }
+      }
+      if (stopping_) return;
+      answered = evictor_calls_;
+    }
+    stuck = false;
+    for (const auto& buffer : Buffers()) {
+      while (EvictOnce(*buffer)) {
+      }
+      buffer->Trim();
+      stuck = stuck || buffer->BytesToEvict() > 0;
+    }
+    stuck = stuck || parked_count_.load() > 0;
+    Unpark();
+  }
+}
+
+bool Pager::EvictOnce(PageBuffer& buffer) {
+  // 1. As much as the watermarks ask for; something at least where a fill waits for memory.
+  uint64_t bytes = buffer.BytesToEvict();
+  if (bytes == 0 && parked_count_.load() > 0 && buffer.standby_bytes() == 0) bytes = 1;
+  if (bytes == 0) return false;
+  std::vector<Victim> victims;
+  std::vector<Victim> dirty;
+  buffer.ChooseVictims(std::min(bytes, kPassBytesMax), &victims, &dirty);
+  // 2. Clean pages leave at once.
+  bool progress = !victims.empty();
+  EvictVictims(std::move(victims), true);
+  Unpark();
+  // 3. Dirty ones are written first, with their neighbours, and leave when the store has them.
+  for (const Victim& page : dirty) {
+    Region& region = *page.region;
+    if (NowNs() >= region.write_back_not_before_ns.load()) {
+      progress |= StartWriteBack(region, page.page, 0, region.page_count, true, nullptr) > 0;
+    }
+    region.in_flight.fetch_sub(1);
+  }
+  return progress;
+}
+
+uint64_t Pager::EvictNow(PageBuffer& buffer, uint64_t bytes) {
+  std::vector<Victim> victims;
+  buffer.ChooseVictims(bytes, &victims, nullptr);
+  uint64_t evicted = 0;
+  for (const Victim& victim : victims) evicted += victim.region->page_bytes;
+  EvictVictims(std::move(victims), true);
+  return evicted;
+}
+
+void Pager::EvictVictims(std::vector<Victim> victims, bool to_standby) {
+  if (victims.empty()) return;
+  std::sort(victims.begin(), victims.end(), InOrder);
+  for (size_t first = 0, end; first < victims.size(); first = end) {
+    end = first + 1;
+    while (end < victims.size() && Continues(victims[end - 1], victims[end])) end++;
+    EvictRun(&victims[first], static_cast<uint32_t>(end - first), to_standby);
+  }
+}
+
+void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
+  Region& region = *victims->region;
+  TestPoint("before-evict-move");
+  if (victims->slot == kNoSlot || !uffd_.has_move()) {
+    for (uint32_t i = 0; i < count; i++) DropMemory(victims[i]);
+    return;
+  }
+  // 1. Take the run away, bytes and all, in one call where the kernel lets us.
+  uint64_t moved_bytes = 0;
+  uffd_.Move(region.pool->AddressOf(victims->slot), region.AddressOf(victims->page),
+             count * region.page_bytes, false, &moved_bytes);
+  TestPoint("after-evict-move");
+  for (uint32_t i = 0; i < count; i++) {
+    // 2. What was not moved with the run is moved, or kept, by itself.
+    const uint64_t begin = i * region.page_bytes;
+    const uint64_t moved = moved_bytes > begin ? moved_bytes - begin : 0;
+    if (moved < region.page_bytes && !MoveOut(victims[i], moved)) {
+      KeepVictim(victims[i]);
+      continue;
+    }
+    // 3. Its bytes are in the frame.
+    FinishVictim(victims[i], to_standby ? region.buffer->FinishToStandby(victims[i])
+                                        : region.buffer->FinishDropped(victims[i], true));
+  }
+}
+
+// Moves the rest of a page whose first bytes are in its slot already. False: the kernel refuses,
+// and the page is whole in the mapping again.
+bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
+  Region& region = *victim.region;
+  uint8_t* const slot = region.pool->AddressOf(victim.slot);
+  uint8_t* const page = region.AddressOf(victim.page);
+  uint64_t done = moved_bytes;
+  for (int attempt = 0; attempt < kMoveAttemptsMax; attempt++) {
+    uint64_t moved = 0;
+    uffd_.Move(slot + done, page + done, region.page_bytes - done, false, &moved);
+    done += moved;
+    if (done == region.page_bytes) return true;
+    sched_yield();
+  }
+  for (uint64_t returned = 0; returned < done;) {
+    uint64_t moved = 0;
+    uffd_.Move(page + returned, slot + returned, done - returned, true, &moved);
+    returned += moved;
+  }
+  return false;
+}
+
+void Pager::DropMemory(const Victim& victim) {
+  Region& region = *victim.region;
+  region.memory.Release(uint64_t{victim.page} * region.page_bytes, region.page_bytes);
+  FinishVictim(victim, region.buffer->FinishDropped(victim, false));
+}
+
+// The page is pinned for I/O by the kernel: whoever pinned it may write it without a fault.
+void Pager::KeepVictim(const Victim& victim) {
+  Region& region = *victim.region;
+  if (region.writable) {
+    region.table.AddDirty(victim.page, 1);
+    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+  }
+  const PageState state = region.writable ? PageState::kDirty : PageState::kClean;
+  FinishVictim(victim, region.buffer->FinishKept(victim, state));
+}
+
+void Pager::FinishVictim(const Victim& victim, PageWord before) {
+  Region& region = *victim.region;
+  if (before.Has(kWaiters)) WakePage(region, victim.page);
+  region.NoteProgress();
+  region.in_flight.fetch_sub(1);
+}
+
+}  // namespace umap

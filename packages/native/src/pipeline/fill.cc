@@ -1,0 +1,309 @@
+// Fill: claim pages, find memory for them, ask the store, hand the bytes to map. Runs on fillers, on
+// the threads that prefault, and, to finish, on whichever thread the store answers.
+#include "pipeline/fill.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "os/check.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "page/test_points.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+// A read that may succeed when it is repeated is repeated after 10, 40, 160 and 640 ms.
+constexpr uint32_t kAttemptsMax = 5;
+constexpr std::chrono::milliseconds kFirstDelay{10};
+
+}  // namespace
+
+void Fill::Done(StoreResult result) { pager.FinishFill(this, std::move(result)); }
+
+Fill* Pager::ClaimFill(Region& region, PageIndex page, PageIndex count_max, FillCause cause,
+                       bool heal) {
+  PageWord word = region.table[page].Load();
+  if (word.state() == PageState::kStandby) return ClaimStandby(region, page, count_max, cause);
+  const PageState from = heal ? PageState::kFailed : PageState::kAbsent;
+  if (word.state() != from) return nullptr;
+  // 1. This page and the neighbours that are in the same state.
+  const uint32_t eviction_number = region.table[page].link.load(std::memory_order_relaxed);
+  PageIndex count = 0;
+  while (count < count_max && page + count < region.page_count) {
+    PageEntry& entry = region.table[page + count];
+    PageWord neighbour = entry.Load();
+    if (neighbour.state() != from) break;
+    if (!entry.Replace(&neighbour, neighbour.In(PageState::kFilling))) continue;
+    count++;
+  }
+  if (count == 0) return nullptr;
+  // 2. The fill that owns them.
+  auto* fill = new Fill(*this, region, page, count, cause);
+  fill->heals = heal;
+  fill->hot = !heal && region.buffer->IsHotRefault(eviction_number);
+  fill->started_ns = NowNs();
+  region.in_flight.fetch_add(1);
+  return fill;
+}
+
+Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause) {
+  std::vector<SlotRun> frames;
+  uint32_t read_ahead_pages = 0;
+  const PageIndex count =
+      region.buffer->TakeStandby(region, page, count_max, &frames, &read_ahead_pages);
+  if (count == 0) return nullptr;
+  auto* fill = new Fill(*this, region, page, count, cause);
+  fill->frames = std::move(frames);
+  fill->filled = true;
+  // What was read ahead is new; what was taken away and is wanted again is hot.
+  fill->hot = read_ahead_pages == 0;
+  fill->started_ns = NowNs();
+  region.in_flight.fetch_add(1);
+  region.counters.Add(Counter::kReadAheadUsedBytes, read_ahead_pages * region.page_bytes);
+  if (cause == FillCause::kFault) region.counters.Add(Counter::kStandbyHits);
+  return fill;
+}
+
+bool Pager::TakeMemoryFor(Fill* fill) {
+  if (fill->has_memory) return true;
+  Region& region = fill->region;
+  // Pages that are copied in need memory beside their frames; pages that are moved in are frames.
+  const bool copies = fill->cause != FillCause::kReadAhead && !MovesIn(region, fill->for_write);
+  const uint64_t extra_bytes = copies ? fill->count * region.page_bytes : 0;
+  const uint32_t frame_count = fill->filled ? 0 : fill->count;
+  const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
+  for (bool evicted = false;; evicted = true) {
+    Garbage garbage;
+    fill->has_memory = need_bytes == 0 || region.buffer->TakeMemory(*region.pool, frame_count,
+                                                                    extra_bytes, &fill->frames,
+                                                                    &garbage);
+    region.buffer->ReleaseGarbage(&garbage);
+    if (fill->has_memory) return true;
+    if (evicted || EvictNow(*region.buffer, need_bytes) == 0) return false;
+  }
+}
+
+bool Pager::StartFill(Fill* fill) {
+  // 1. Memory first: a fill that has none waits for the evictors, unless it is only a guess.
+  if (!TakeMemoryFor(fill)) {
+    if (fill->cause == FillCause::kReadAhead) {
+      EndFill(fill, Status::Fail(ENOMEM, "no memory for read-ahead"));
+    } else {
+      Park(fill);
+    }
+    return true;
+  }
+  // 2. What is there already, or can be had without waiting.
+  StoreResult result;
+  if (fill->filled || ReadWithoutWaiting(fill, &result)) {
+    FinishFill(fill, std::move(result));
+    return true;
+  }
+  // 3. The store.
+  if (fill->region.store->traits().blocking) return false;
+  SubmitFill(fill);
+  return true;
+}
+
+void Pager::RunFill(Fill* fill) {
+  if (!StartFill(fill)) SubmitFill(fill);
+}
+
+bool Pager::ReadWithoutWaiting(Fill* fill, StoreResult* result) {
+  Region& region = fill->region;
+  TestPoint("before-fill");
+  if (fill->frames.size() != 1 || fill->attempts > 0) return false;
+  const TryReadOutcome outcome =
+      region.store->TryRead(region.StoreOffset(fill->first),
+                            region.pool->AddressOf(fill->frames[0].first),
+                            region.StoreBytes(fill->first, fill->count));
+  result->hole = outcome == TryReadOutcome::kHole;
+  return outcome != TryReadOutcome::kWouldBlock;
+}
+
+void Pager::SubmitFill(Fill* fill) {
+  Region& region = fill->region;
+  fill->op = StoreOp::kRead;
+  fill->offset = region.StoreOffset(fill->first);
+  fill->byte_length = region.StoreBytes(fill->first, fill->count);
+  fill->iovecs.clear();
+  fill->attempts++;
+  uint64_t left = fill->byte_length;
+  for (const SlotRun& run : fill->frames) {
+    const uint64_t bytes = std::min(left, run.count * region.page_bytes);
+    fill->iovecs.push_back({region.pool->AddressOf(run.first), bytes});
+    left -= bytes;
+  }
+  CHECK(left == 0);
+  region.store->Submit(fill);
+}
+
+void Pager::FinishFill(Fill* fill, StoreResult result) {
+  Region& region = fill->region;
+  if (!result.status.ok()) {
+    HandleFillError(fill, result.status);
+    return;
+  }
+  const uint64_t bytes = region.StoreBytes(fill->first, fill->count);
+  const bool maps_zeros = result.hole && !region.writable && fill->cause != FillCause::kReadAhead;
+  if (!fill->filled) {
+    region.counters.Add(Counter::kFills, fill->count);
+    region.counters.Add(Counter::kFillBytes, bytes);
+    region.counters.AddFillLatency(NowNs() - fill->started_ns);
+    if (fill->cause == FillCause::kReadAhead) region.counters.Add(Counter::kReadAheadBytes, bytes);
+    // Zeros where the store has nothing: a hole, and behind the end of the store.
+    uint64_t offset = 0;
+    const uint64_t valid = result.hole ? 0 : bytes;
+    for (const SlotRun& run : fill->frames) {
+      const uint64_t run_bytes = run.count * region.page_bytes;
+      const uint64_t keep = offset < valid ? std::min(valid - offset, run_bytes) : 0;
+      if (keep < run_bytes && !maps_zeros) {
+        std::memset(region.pool->AddressOf(run.first) + keep, 0, run_bytes - keep);
+      }
+      offset += run_bytes;
+    }
+    fill->filled = true;
+  }
+  TestPoint("before-map");
+  if (fill->cause == FillCause::kReadAhead) {
+    Stage(fill);
+  } else {
+    Map(fill, maps_zeros);
+  }
+}
+
+void Pager::HandleFillError(Fill* fill, const Status& status) {
+  Region& region = fill->region;
+  region.counters.Add(Counter::kStoreErrors);
+  // 1. A guess that failed is nobody's trouble; who asked meanwhile asks again.
+  if (fill->cause == FillCause::kReadAhead) {
+    EndFill(fill, status);
+    return;
+  }
+  // 2. Try again, later each time. The frames are kept.
+  if (status.retryable && fill->attempts < kAttemptsMax) {
+    const auto delay = kFirstDelay * (1 << (2 * (fill->attempts - 1)));
+    RunLater(delay, [this, fill] { Post(fill); });
+    return;
+  }
+  // 3. One bad page must not take its neighbours with it.
+  if (fill->count > 1) {
+    SplitFill(fill);
+    return;
+  }
+  FailFill(fill, status);
+}
+
+void Pager::SplitFill(Fill* fill) {
+  Region& region = fill->region;
+  std::vector<Fill*> pieces;
+  PageIndex page = fill->first;
+  for (const SlotRun& run : fill->frames) {
+    for (SlotIndex slot = run.first; slot < run.first + run.count; slot++, page++) {
+      auto* piece = new Fill(*this, region, page, 1, fill->cause);
+      piece->frames.push_back({slot, 1});
+      piece->has_memory = true;
+      piece->heals = fill->heals;
+      piece->attempts = kAttemptsMax - 1;
+      piece->started_ns = fill->started_ns;
+      piece->batch = fill->batch;
+      if (piece->batch) piece->batch->Add();
+      region.in_flight.fetch_add(1);
+      pieces.push_back(piece);
+    }
+  }
+  if (fill->batch) fill->batch->Done(Status::Ok());
+  region.in_flight.fetch_sub(1);
+  delete fill;
+  for (Fill* piece : pieces) Post(piece);
+}
+
+void Pager::FailFill(Fill* fill, const Status& status) {
+  Region& region = fill->region;
+  PageEntry& entry = region.table[fill->first];
+  // 1. Nobody touches the page yet: it may be tried again by whoever does.
+  PageWord word = entry.Load();
+  while (fill->cause == FillCause::kPrefault && !fill->heals && !word.Has(kWanted)) {
+    const PageWord absent = PageWord(word.bits() & kPinned).In(PageState::kAbsent);
+    if (!entry.Replace(&word, absent)) continue;
+    EndFill(fill, status);
+    return;
+  }
+  // 2. A thread waits. It must see an error, never zeros: SIGBUS, or EFAULT in a system call.
+  uint8_t* const address = region.AddressOf(fill->first);
+  const uint64_t offset = uint64_t{fill->first} * region.page_bytes;
+  Log(LogLevel::kError, "cannot read " + region.store->label() + " at " +
+                            std::to_string(region.StoreOffset(fill->first)) + ": " +
+                            status.message + "; touching offset " + std::to_string(offset) +
+                            " of the region raises SIGBUS until prefault() succeeds");
+  entry.MoveTo(PageState::kFailed, kPinned);
+  if (uffd_.has_poison()) {
+    if (!fill->heals) uffd_.Poison(address, region.page_bytes);
+  } else {
+    AnswerFailedPage(region, fill->first, fill->thread_id);
+  }
+  Publish(region, {EventKind::kFillError, status, offset, region.page_bytes, 0});
+  EndFill(fill, status);
+}
+
+void Pager::AbandonFill(Region& region, PageIndex page) {
+  const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kPinned);
+  if (before.Has(kWanted | kWantedForWriting)) WakePage(region, page);
+}
+
+void Pager::EndFill(Fill* fill, Status status) {
+  Region& region = fill->region;
+  // Pages that still are filling end without an answer.
+  if (!status.ok()) {
+    for (PageIndex page = fill->first; page < fill->first + fill->count; page++) {
+      if (fill->cause == FillCause::kReadAhead) AbandonFill(region, page);
+    }
+    if (!fill->frames.empty()) region.buffer->PutFrames(*region.pool, fill->frames);
+    const bool copies = fill->cause != FillCause::kReadAhead && !MovesIn(region, fill->for_write);
+    if (fill->has_memory && copies) region.buffer->ReturnMemory(fill->count * region.page_bytes);
+  } else if (fill->cause == FillCause::kFault) {
+    region.counters.AddFaultLatency(NowNs() - fill->started_ns);
+  }
+  if (fill->batch) fill->batch->Done(std::move(status));
+  region.NoteProgress();
+  delete fill;
+  // The last use of the region: Close may free it from here on.
+  region.in_flight.fetch_sub(1);
+}
+
+void Pager::Post(Fill* fill) {
+  bool kick = false;
+  {
+    MutexLock lock(filler_mutex_);
+    ready_.push_back(fill);
+    kick = filler_count_ == 1;
+    filler_wanted_.NotifyOne();
+  }
+  if (kick) WakeLeader();
+}
+
+void Pager::Park(Fill* fill) {
+  {
+    MutexLock lock(parked_mutex_);
+    parked_.push_back(fill);
+    parked_count_.store(static_cast<uint32_t>(parked_.size()));
+  }
+  WakeEvictors();
+}
+
+void Pager::Unpark() {
+  if (parked_count_.load() == 0) return;
+  std::vector<Fill*> fills;
+  {
+    MutexLock lock(parked_mutex_);
+    fills.swap(parked_);
+    parked_count_.store(0);
+  }
+  for (Fill* fill : fills) Post(fill);
+}
+
+}  // namespace umap

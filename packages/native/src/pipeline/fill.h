@@ -1,0 +1,60 @@
+// A fill under way: a run of pages in state filling, the frames their bytes go to, and the call on
+// the store that brings them. Owned by whoever drives it: a filler, or the store until Done.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "page/frame_pool.h"
+#include "page/page_word.h"
+#include "pipeline/batch.h"
+#include "store/store.h"
+
+namespace umap {
+
+class Pager;
+struct Region;
+
+enum class FillCause : uint8_t {
+  kFault,      // a thread waits: the page is mapped at once
+  kPrefault,   // the caller asked: mapped too, but nobody waits yet
+  kReadAhead,  // a guess: the pages go to standby
+};
+
+struct Fill final : StoreCall {
+  Fill(Pager& fill_pager, Region& fill_region, PageIndex first_page, PageIndex page_count,
+       FillCause fill_cause)
+      : pager(fill_pager),
+        region(fill_region),
+        first(first_page),
+        count(page_count),
+        cause(fill_cause) {}
+
+  void Done(StoreResult result) override;
+
+  Pager& pager;
+  Region& region;
+  const PageIndex first;
+  const PageIndex count;
+  FillCause cause;
+  // A write waits: the page arrives writable and dirty.
+  bool for_write = false;
+  // The page came back soon after it was evicted.
+  bool hot = false;
+  // Poison markers lie in the way.
+  bool heals = false;
+  // The bytes are in the frames: only memory to map them is missing.
+  bool filled = false;
+  bool has_memory = false;
+  uint32_t attempts = 0;
+  int64_t started_ns = 0;
+  // The thread that faulted first; 0 when none did or the kernel does not tell.
+  pid_t thread_id = 0;
+  std::vector<SlotRun> frames;
+  std::shared_ptr<Batch> batch;
+};
+
+}  // namespace umap

@@ -1,0 +1,136 @@
+// Map: install filled frames in the mapping, atomically, and wake who waits; or leave pages that
+// nobody has asked for yet on standby. Runs on whichever thread finished the fill. The ioctl comes
+// before the page's word says that it is there.
+#include <sched.h>
+
+#include "os/check.h"
+#include "page/test_points.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+// The kernel refuses to move a page that is pinned for I/O; such a pin passes in microseconds.
+constexpr int kMoveAttemptsMax = 64;
+
+}  // namespace
+
+bool Pager::MovesIn(const Region& region, bool for_write) const {
+  // A page that is moved in arrives writable. So it must be a page that nobody writes back, or one
+  // that is about to be written: for a read fault in a writable region it is copied, protected.
+  return uffd_.has_move() && (!region.writable || for_write);
+}
+
+void Pager::Map(Fill* fill, bool hole) {
+  Region& region = fill->region;
+  const bool moves = MovesIn(region, fill->for_write);
+  uint8_t* const begin = region.AddressOf(fill->first);
+  const uint64_t bytes = fill->count * region.page_bytes;
+  // 1. Places in the queues. Who arrives writable counts as dirty from before it can be written.
+  region.buffer->InsertMapped(region, fill->first, fill->count, fill->hot);
+  if (fill->for_write) {
+    region.table[fill->first].MoveTo(PageState::kDirtying, kPinned);
+    region.table.AddDirty(fill->first, 1);
+    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+  }
+  if (fill->heals) region.memory.Release(begin - region.memory.data(), bytes);
+  // 2. The pages themselves. The kernel wakes the waiters with each piece.
+  if (hole) {
+    CHECK(uffd_.Zero(begin, bytes) == UffdOutcome::kDone);
+  } else {
+    PageIndex page = fill->first;
+    for (const SlotRun& run : fill->frames) {
+      if (moves) {
+        MoveIn(region, page, run);
+      } else {
+        const bool protect = region.writable && !fill->for_write;
+        CHECK(uffd_.Copy(region.AddressOf(page), region.pool->AddressOf(run.first),
+                         run.count * region.page_bytes, protect) == UffdOutcome::kDone);
+      }
+      page += run.count;
+    }
+  }
+  TestPoint("after-map");
+  // 3. The words, and with them the page is anybody's.
+  if (fill->for_write) {
+    region.table[fill->first].MoveTo(PageState::kDirty, kPinned);
+  } else {
+    for (PageIndex page = fill->first; page < fill->first + fill->count; page++) {
+      PublishMapped(region, page, hole ? uint32_t{kZero} : 0u);
+    }
+  }
+  // 4. The frames: lent to the mapping, or read out and free.
+  if (moves && !hole) {
+    region.buffer->VacateFrames(*region.pool, fill->frames);
+  } else {
+    region.buffer->PutFrames(*region.pool, fill->frames);
+  }
+  if (region.buffer->BytesToEvict() > 0) WakeEvictors();
+  EndFill(fill, Status::Ok());
+}
+
+void Pager::MoveIn(Region& region, PageIndex page, SlotRun run) {
+  uint8_t* to = region.AddressOf(page);
+  uint8_t* from = region.pool->AddressOf(run.first);
+  uint64_t left = run.count * region.page_bytes;
+  for (int attempt = 0; left > 0; attempt++) {
+    uint64_t moved = 0;
+    const UffdOutcome outcome = uffd_.Move(to, from, left, true, &moved);
+    to += moved;
+    from += moved;
+    left -= moved;
+    if (left == 0) return;
+    CHECK(outcome == UffdOutcome::kBusy);
+    if (attempt < kMoveAttemptsMax) {
+      sched_yield();
+      continue;
+    }
+    // Copy what cannot be moved; the frame's memory is given back in exchange.
+    CHECK(uffd_.Copy(to, from, left, false) == UffdOutcome::kDone);
+    region.pool->ReleaseAddressRange(from, left);
+    return;
+  }
+}
+
+void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
+  PageEntry& entry = region.table[page];
+  for (PageWord word = entry.Load();;) {
+    const PageWord kept(word.bits() & kPinned);
+    if (!word.Has(kWantedForWriting)) {
+      if (entry.Replace(&word, kept.In(PageState::kClean).With(flags))) return;
+      continue;
+    }
+    // A thread read the page, then wrote it, before its word said that it was there.
+    if (!entry.Replace(&word, kept.In(PageState::kDirtying))) continue;
+    region.table.AddDirty(page, 1);
+    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+    PublishDirty(region, page);
+    return;
+  }
+}
+
+void Pager::PublishDirty(Region& region, PageIndex page) {
+  TestPoint("before-unprotect");
+  uffd_.Unprotect(region.AddressOf(page), region.page_bytes);
+  region.table[page].MoveTo(PageState::kDirty, kPinned);
+  region.NoteProgress();
+}
+
+void Pager::Stage(Fill* fill) {
+  Region& region = fill->region;
+  // 1. Somebody has run into what was read ahead: then the rest will be wanted at once.
+  bool wanted = false;
+  for (PageIndex page = fill->first; page < fill->first + fill->count && !wanted; page++) {
+    wanted = region.table[page].Load().Has(kWanted | kWantedForWriting | kPinned);
+  }
+  if (!wanted && region.buffer->InsertStandby(region, fill->first, fill->frames)) {
+    EndFill(fill, Status::Ok());
+    return;
+  }
+  region.counters.Add(Counter::kReadAheadUsedBytes, fill->count * region.page_bytes);
+  fill->cause = FillCause::kPrefault;
+  fill->has_memory = false;
+  RunFill(fill);
+}
+
+}  // namespace umap

@@ -1,0 +1,212 @@
+// The pipeline that a page goes through, and the threads that drive it. Each stage is the file of
+// its name: fault, fill, map, read_ahead, write_back, evict. The state of a page, which every stage
+// moves on, is specified in docs/page-states.md.
+//
+// Threads: fillers take turns at reading faults (one leads, the others follow and do what would
+// block the leader); evictors make room; the watchdog repeats, follows memory pressure and names
+// what hangs. None of them ever touches an absent page.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "os/mutex.h"
+#include "os/unique_fd.h"
+#include "os/userfaultfd.h"
+#include "page/page_buffer.h"
+#include "page/region.h"
+#include "page/region_map.h"
+#include "pipeline/fill.h"
+#include "pipeline/read_ahead.h"
+#include "pipeline/write_back.h"
+
+namespace umap {
+
+struct PagerOptions {
+  uint32_t fillers = 0;  // 0: the default for this machine, also below
+  uint32_t evictors = 0;
+  uint32_t fault_events_max = 0;
+  uint64_t features_denied = 0;
+};
+
+class Pager {
+ public:
+  explicit Pager(const PagerOptions& options);
+  ~Pager();
+  Pager(const Pager&) = delete;
+  Pager& operator=(const Pager&) = delete;
+
+  Status Start();
+  // REQUIRES: no region is mapped.
+  void Stop();
+
+  const Userfaultfd& uffd() const { return uffd_; }
+  RegionMap& regions() { return regions_; }
+
+  // Fill ---------------------------------------------------------------------------------------
+
+  // Claims an absent or standby page, or a failed one where `heal`, and those of the same state
+  // that follow it, up to `count_max`: moves them to filling. Null when the page is in another
+  // state by now.
+  Fill* ClaimFill(Region& region, PageIndex page, PageIndex count_max, FillCause cause,
+                  bool heal = false);
+  // Drives a fill as far as it goes without waiting. False: it would block, and the caller passes it
+  // on by Post, or calls RunFill from a thread that may wait.
+  bool StartFill(Fill* fill);
+  void RunFill(Fill* fill);
+  // To a follower.
+  void Post(Fill* fill);
+  void FinishFill(Fill* fill, StoreResult result);
+  // Takes a claimed page back without an answer: absent again, and whoever waits asks again.
+  void AbandonFill(Region& region, PageIndex page);
+
+  // Write-back ---------------------------------------------------------------------------------
+
+  // Claims the dirty page and its dirty neighbours inside [low, high), protects them and hands them
+  // to the store. Returns how many; 0 when the page was not dirty.
+  PageIndex StartWriteBack(Region& region, PageIndex page, PageIndex low, PageIndex high,
+                      bool then_evict, const std::shared_ptr<Batch>& batch);
+  void FinishWriteBack(WriteBack* write_back, StoreResult result);
+
+  // Evict --------------------------------------------------------------------------------------
+
+  // Evicts clean pages of the buffer, about `bytes`, without waiting for anything.
+  uint64_t EvictNow(PageBuffer& buffer, uint64_t bytes);
+  // Takes victims (in state evicting) out of the mapping: to standby, or out of memory.
+  void EvictVictims(std::vector<Victim> victims, bool to_standby);
+  void WakeEvictors();
+  // Memory may be had again: fills that wait for it try again.
+  void Unpark();
+
+  // Buffers that have regions, for the evictors.
+  void AddBuffer(const std::shared_ptr<PageBuffer>& buffer);
+  void RemoveBuffer(const std::shared_ptr<PageBuffer>& buffer);
+
+  // Runs a function on the watchdog's thread after a while. It must not block.
+  void RunLater(std::chrono::nanoseconds delay, std::function<void()> function);
+
+  // Waits until `settled(page word)` holds, for a page whose owner will move it on.
+  template <typename Settled>
+  void WaitForProgress(Region& region, PageIndex page, Settled settled) {
+    region.watchers.fetch_add(1);
+    for (;;) {
+      const uint32_t seen = region.progress.load();
+      if (settled(region.table[page].Load())) break;
+      region.progress.wait(seen);
+    }
+    region.watchers.fetch_sub(1);
+  }
+
+ private:
+  // What a thread that may be blocked in a store is doing; read by the watchdog.
+  struct alignas(64) Activity {
+    std::atomic<int64_t> started_ns{0};
+    std::atomic<Region*> region{nullptr};
+    std::atomic<uint64_t> offset{0};
+    std::atomic<uint64_t> byte_length{0};
+    std::atomic<StoreOp> op{StoreOp::kRead};
+  };
+
+  // fault.cc
+  void RunFiller(uint32_t number);
+  void Lead(uint32_t number, std::vector<Fill*>* slow);
+  void AwaitFaults();
+  bool HasWorkButNoFollower();
+  void HandleFault(const uffd_msg& message, std::vector<Fill*>* slow);
+  void HandleMissingFault(Region& region, PageIndex page, bool for_write, pid_t thread_id,
+                          std::vector<Fill*>* slow);
+  void HandleWriteProtectFault(Region& region, PageIndex page);
+  void LiftWhileWritingBack(Region& region, PageIndex page);
+  void AnswerFailedPage(Region& region, PageIndex page, pid_t thread_id);
+  void WakePage(Region& region, PageIndex page);
+
+  // fill.cc
+  Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
+  bool TakeMemoryFor(Fill* fill);
+  void Park(Fill* fill);
+  bool ReadWithoutWaiting(Fill* fill, StoreResult* result);
+  void SubmitFill(Fill* fill);
+  void WakeLeader();
+  void HandleFillError(Fill* fill, const Status& status);
+  void SplitFill(Fill* fill);
+  void FailFill(Fill* fill, const Status& status);
+  void EndFill(Fill* fill, Status status);
+
+  // map.cc
+  bool MovesIn(const Region& region, bool for_write) const;
+  void Map(Fill* fill, bool hole);
+  void MoveIn(Region& region, PageIndex page, SlotRun run);
+  void PublishMapped(Region& region, PageIndex page, uint32_t flags);
+  void PublishDirty(Region& region, PageIndex page);
+  void Stage(Fill* fill);
+
+  // read_ahead.cc
+  void FillAhead(Region& region, const ReadAheadPlan& plan);
+  void MapWindow(Region& region, PageIndex first, PageIndex count);
+
+  // write_back.cc
+  void SettleWrittenPage(Region& region, PageIndex page, bool accepted);
+  void NoteRefused(const WriteBack& write_back, const Status& status);
+
+  // evict.cc
+  void RunEvictor();
+  bool EvictOnce(PageBuffer& buffer);
+  void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
+  bool MoveOut(const Victim& victim, uint64_t moved_bytes);
+  void DropMemory(const Victim& victim);
+  void KeepVictim(const Victim& victim);
+  void FinishVictim(const Victim& victim, PageWord before);
+  std::vector<std::shared_ptr<PageBuffer>> Buffers();
+
+  // watchdog.cc
+  void RunWatchdog();
+  void RunDueTimers();
+  void FollowPressure();
+  void NameStalls();
+
+  const PagerOptions options_;
+  Userfaultfd uffd_;
+  RegionMap regions_;
+  ReadAhead read_ahead_;
+
+  uint32_t filler_count_ = 0;
+  uint32_t evictor_count_ = 0;
+  uint32_t fault_events_max_ = 0;
+  std::atomic<bool> stopping_{false};
+  UniqueFd leader_wake_;  // eventfd: the leader looks up from its poll
+  std::vector<std::thread> threads_;
+  std::vector<Activity> activities_;
+
+  Mutex filler_mutex_;
+  CondVar filler_wanted_;
+  bool leading_ GUARDED_BY(filler_mutex_) = false;
+  uint32_t idle_followers_ GUARDED_BY(filler_mutex_) = 0;
+  std::deque<Fill*> ready_ GUARDED_BY(filler_mutex_);
+
+  Mutex parked_mutex_;
+  std::atomic<uint32_t> parked_count_{0};
+  std::vector<Fill*> parked_ GUARDED_BY(parked_mutex_);
+
+  Mutex evictor_mutex_;
+  CondVar evictor_wanted_;
+  uint64_t evictor_calls_ GUARDED_BY(evictor_mutex_) = 0;
+  std::map<PageBuffer*, std::pair<std::shared_ptr<PageBuffer>, uint32_t>> buffers_
+      GUARDED_BY(evictor_mutex_);
+
+  Mutex timer_mutex_;
+  CondVar timer_changed_;
+  std::multimap<int64_t, std::function<void()>> timers_ GUARDED_BY(timer_mutex_);
+
+  // The watchdog's own.
+  int64_t stall_quiet_until_ns_ = 0;
+  int64_t parked_since_ns_ = 0;
+};
+
+}  // namespace umap

@@ -1,0 +1,152 @@
+// See read_ahead.h.
+#include "pipeline/read_ahead.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "page/region.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+// Faults in a row before anything is guessed.
+constexpr uint32_t kStreakMin = 2;
+constexpr uint64_t kWindowBytesMin = 128 << 10;
+constexpr PageIndex kStrideWindowMax = 64;
+// A thread that comes back this near to where it was may be walking with a stride.
+constexpr int64_t kStrideMax = 4096;
+
+}  // namespace
+
+ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread_id) {
+  Stream* oldest = &streams_[0];
+  Stream* nearest = nullptr;
+  int64_t nearest_distance = kStrideMax + 1;
+  for (Stream& stream : streams_) {
+    if (stream.used < oldest->used) oldest = &stream;
+    if (stream.region != &region || stream.thread_id != thread_id) continue;
+    const int64_t step = int64_t{page} - stream.last;
+    // 1. As predicted: the next page, one inside the window, or the next of a stride.
+    if (stream.streak > 0 && step == stream.stride) return &stream;
+    if (stream.stride == 1 && step > 0 && page < stream.end) return &stream;
+    if (std::abs(step) < nearest_distance && step != 0) {
+      nearest = &stream;
+      nearest_distance = std::abs(step);
+    }
+  }
+  // 2. Near to one that predicts nothing yet: perhaps its second step.
+  Stream* stream = nearest && nearest->streak < kStreakMin ? nearest : oldest;
+  if (stream == nearest) {
+    stream->stride = int64_t{page} - stream->last;
+    stream->streak = 0;
+    return stream;
+  }
+  // 3. A new stream.
+  *stream = Stream();
+  stream->region = &region;
+  stream->thread_id = thread_id;
+  stream->last = page;
+  return stream;
+}
+
+void ReadAhead::Resize(Region& region, Stream* stream) {
+  const PageIndex least =
+      std::max<PageIndex>(1, static_cast<PageIndex>(kWindowBytesMin / region.page_bytes));
+  const PageIndex most = region.read_ahead_pages_max;
+  if (region.read_ahead_wasted.exchange(0) > stream->window / 2) {
+    stream->window = std::max<PageIndex>(1, stream->window / 4);
+  } else {
+    stream->window = stream->window == 0 ? least : stream->window * 2;
+  }
+  stream->window = std::clamp<PageIndex>(stream->window, 1, most);
+}
+
+ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex page) {
+  ReadAheadPlan plan;
+  const bool in_window = page >= stream->marker && page < stream->end;
+  if (in_window) plan.map_count = static_cast<PageIndex>(stream->end - page - 1);
+  // Behind the marker (evicted meanwhile), or before the window: nothing new to read.
+  if (!in_window && page < stream->end) return plan;
+  Resize(region, stream);
+  const int64_t first = std::max<int64_t>(stream->end, int64_t{page} + 1);
+  const int64_t end = std::min<int64_t>(first + stream->window, region.page_count);
+  stream->marker = first;
+  stream->end = std::max(end, first);
+  if (end <= first) return plan;
+  plan.fill_first = static_cast<PageIndex>(first);
+  plan.fill_count = static_cast<PageIndex>(end - first);
+  return plan;
+}
+
+ReadAheadPlan ReadAhead::Strided(Region& region, Stream* stream, PageIndex page) {
+  ReadAheadPlan plan;
+  const int64_t stride = stream->stride;
+  // Steps that are read ahead already.
+  int64_t ahead = stream->end ? (stream->end - page) / stride : 0;
+  if (ahead < 0) ahead = 0;
+  if (ahead > stream->window / 2) return plan;
+  Resize(region, stream);
+  stream->window = std::min(stream->window, kStrideWindowMax);
+  const int64_t first = page + stride * (ahead + 1);
+  int64_t count = int64_t{stream->window} - ahead;
+  const int64_t room = stride > 0 ? (int64_t{region.page_count} - 1 - first) / stride + 1
+                                  : first / -stride + 1;
+  if (first < 0 || first >= region.page_count) return plan;
+  count = std::min(count, room);
+  if (count <= 0) return plan;
+  stream->end = first + stride * (count - 1);
+  plan.fill_first = static_cast<PageIndex>(first);
+  plan.fill_count = static_cast<PageIndex>(count);
+  plan.stride = stride;
+  return plan;
+}
+
+ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, pid_t thread_id) {
+  Stream* stream = Match(region, page, thread_id);
+  stream->used = ++clock_;
+  if (stream->last == page && stream->streak == 0) return {};
+  stream->streak++;
+  stream->last = page;
+  if (stream->streak < kStreakMin) return {};
+  return stream->stride == 1 ? Sequential(region, stream, page)
+                             : Strided(region, stream, page);
+}
+
+void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
+  const auto run_max = static_cast<PageIndex>(
+      std::max<uint64_t>(1, region.store->traits().call_bytes_max / region.page_bytes));
+  for (PageIndex i = 0; i < plan.fill_count;) {
+    const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
+    const PageIndex count = plan.stride == 1 ? std::min(run_max, plan.fill_count - i) : 1;
+    Fill* fill = nullptr;
+    if (region.table[page].Load().state() == PageState::kAbsent) {
+      fill = ClaimFill(region, page, count, FillCause::kReadAhead);
+    }
+    i += fill ? fill->count : 1;
+    if (!fill) continue;
+    if (region.store->traits().blocking) {
+      Post(fill);
+    } else {
+      StartFill(fill);
+    }
+  }
+}
+
+void Pager::MapWindow(Region& region, PageIndex first, PageIndex count) {
+  for (PageIndex page = first; page < first + count; page++) {
+    PageEntry& entry = region.table[page];
+    PageWord word = entry.Load();
+    // Not there yet: it will be mapped when it is.
+    while (word.state() == PageState::kFilling && !word.Has(kWanted)) {
+      if (entry.Replace(&word, word.With(kWanted))) break;
+    }
+    if (word.state() != PageState::kStandby) continue;
+    Fill* fill = ClaimFill(region, page, first + count - page, FillCause::kPrefault);
+    if (!fill) continue;
+    page += fill->count - 1;
+    if (!StartFill(fill)) Post(fill);
+  }
+}
+
+}  // namespace umap

@@ -1,0 +1,60 @@
+// Predicts what a thread will touch next from the faults it takes: sequences and strides. The
+// window of a stream doubles while it is used and closes when what was read is dropped unused.
+//
+// A sequence costs one fault a window: the pages of a window wait on standby, the fault on its first
+// page maps them all and starts the window after it (the marker of Linux's mm/readahead.c). Called
+// by the leading filler only, which is one thread at a time; takes no lock.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+
+#include "page/page_word.h"
+
+namespace umap {
+
+struct Region;
+
+// What to do about one fault, in pages.
+struct ReadAheadPlan {
+  // Pages behind the faulting one that are expected at once: map what is on standby.
+  PageIndex map_count = 0;
+  // Pages to fill ahead: `fill_count` of them, `stride` apart.
+  PageIndex fill_first = 0;
+  PageIndex fill_count = 0;
+  int64_t stride = 1;
+};
+
+class ReadAhead {
+ public:
+  // A thread faulted on a page that is not mapped. REQUIRES: region.read_ahead_pages_max > 0.
+  ReadAheadPlan OnFault(Region& region, PageIndex page, pid_t thread_id);
+
+ private:
+  struct Stream {
+    const Region* region = nullptr;
+    pid_t thread_id = 0;
+    PageIndex last = 0;
+    int64_t stride = 0;
+    // Faults in a row that came as predicted.
+    uint32_t streak = 0;
+    PageIndex window = 0;
+    // Sequences: read ahead and not mapped yet are [marker, end). Strides: `end` is the page up to
+    // which was read ahead.
+    int64_t marker = 0;
+    int64_t end = 0;
+    uint64_t used = 0;
+  };
+
+  Stream* Match(Region& region, PageIndex page, pid_t thread_id);
+  void Resize(Region& region, Stream* stream);
+  ReadAheadPlan Sequential(Region& region, Stream* stream, PageIndex page);
+  ReadAheadPlan Strided(Region& region, Stream* stream, PageIndex page);
+
+  std::array<Stream, 64> streams_;
+  uint64_t clock_ = 0;
+};
+
+}  // namespace umap

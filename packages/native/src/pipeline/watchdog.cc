@@ -1,0 +1,198 @@
+// The watchdog: repeats what failed when its time has come, follows memory pressure, and names what
+// hangs. One thread. It must not block: what it starts, others do.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/memory_info.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+constexpr int64_t kPressureIntervalNs = 1'000'000'000;
+// A call on a store that takes longer is named on stderr, and again after each further while.
+constexpr int64_t kStallNs = 3'000'000'000;
+constexpr int64_t kStallRepeatNs = 10'000'000'000;
+constexpr uint64_t kBudgetBytesMin = 16 << 20;
+
+const char* NameOf(StoreOp op) {
+  switch (op) {
+    case StoreOp::kRead: return "read";
+    case StoreOp::kWrite: return "write";
+    case StoreOp::kFlush: return "flush";
+    case StoreOp::kDiscard: return "discard";
+  }
+  return "call";
+}
+
+std::string FirstLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// The threads of this process that are blocked in a fault that user space must answer.
+struct Blocked {
+  bool main = false;
+  uint32_t libuv_workers = 0;
+  uint32_t libuv_workers_total = 0;
+  uint32_t others = 0;
+};
+
+Blocked FindBlockedThreads() {
+  Blocked blocked;
+  DIR* const tasks = opendir("/proc/self/task");
+  if (!tasks) return blocked;
+  while (const dirent* task = readdir(tasks)) {
+    if (task->d_name[0] == '.') continue;
+    const std::string directory = std::string("/proc/self/task/") + task->d_name;
+    const bool worker = FirstLine(directory + "/comm").starts_with("libuv-worker");
+    blocked.libuv_workers_total += worker;
+    if (FirstLine(directory + "/wchan") != "handle_userfault") continue;
+    if (task->d_name == std::to_string(getpid())) {
+      blocked.main = true;
+    } else if (worker) {
+      blocked.libuv_workers++;
+    } else {
+      blocked.others++;
+    }
+  }
+  closedir(tasks);
+  return blocked;
+}
+
+std::string Explain(const Blocked& blocked, bool javascript_store) {
+  std::string text;
+  if (blocked.main) {
+    text += "; the main thread is waiting for a page";
+    if (javascript_store) {
+      text += ": a store must not wait for it (messages, process.stdout of the main thread)";
+    }
+  }
+  if (blocked.libuv_workers > 0) {
+    text += "; " + std::to_string(blocked.libuv_workers) + " of " +
+            std::to_string(blocked.libuv_workers_total) +
+            " threads of the libuv pool are waiting for pages";
+    if (javascript_store && blocked.libuv_workers == blocked.libuv_workers_total) {
+      text += ": a store that uses fs, dns, crypto or zlib cannot go on; raise "
+              "UV_THREADPOOL_SIZE, or prefault or pin the range before the I/O";
+    }
+  }
+  if (blocked.others > 0) {
+    text += "; " + std::to_string(blocked.others) + " other threads are waiting for pages";
+  }
+  return text;
+}
+
+}  // namespace
+
+void Pager::RunLater(std::chrono::nanoseconds delay, std::function<void()> function) {
+  MutexLock lock(timer_mutex_);
+  timers_.emplace(NowNs() + delay.count(), std::move(function));
+  timer_changed_.NotifyOne();
+}
+
+void Pager::RunWatchdog() {
+  int64_t pressure_due_ns = 0;
+  while (!stopping_) {
+    RunDueTimers();
+    const int64_t now = NowNs();
+    if (now >= pressure_due_ns) {
+      FollowPressure();
+      pressure_due_ns = now + kPressureIntervalNs;
+    }
+    NameStalls();
+    MutexLock lock(timer_mutex_);
+    std::chrono::nanoseconds pause = kTick;
+    if (!timers_.empty()) {
+      pause = std::min(pause, std::chrono::nanoseconds(timers_.begin()->first - NowNs()));
+    }
+    if (!stopping_ && pause.count() > 0) timer_changed_.WaitFor(timer_mutex_, pause);
+  }
+}
+
+void Pager::RunDueTimers() {
+  for (;;) {
+    std::function<void()> function;
+    {
+      MutexLock lock(timer_mutex_);
+      if (timers_.empty() || timers_.begin()->first > NowNs()) return;
+      function = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+    }
+    function();
+  }
+}
+
+void Pager::FollowPressure() {
+  for (const auto& buffer : Buffers()) {
+    if (!buffer->adaptive()) continue;
+    // Half of what there is, counting what the buffer holds already.
+    const uint64_t held = buffer->resident_bytes();
+    const uint64_t half = (ReadMemoryInfo().available_bytes + held) / 2;
+    const uint64_t budget =
+        std::clamp(half, std::min(kBudgetBytesMin, buffer->budget_bytes_max()),
+                   buffer->budget_bytes_max());
+    const uint64_t before = buffer->budget_bytes();
+    // Small changes are noise.
+    if (budget > before - before / 16 && budget < before + before / 16) continue;
+    buffer->SetBudget(budget);
+    if (budget < before) WakeEvictors();
+    regions_.ForEach([&](Region* region) {
+      if (region->buffer != buffer) return;
+      Publish(*region, {EventKind::kPressure, Status::Ok(), 0, 0, budget});
+    });
+  }
+}
+
+void Pager::NameStalls() {
+  const int64_t now = NowNs();
+  if (now < stall_quiet_until_ns_) return;
+  std::string named;
+  Region* stalled = nullptr;
+  RegionEvent event;
+  const auto consider = [&](Region* region, const PendingCall& call) {
+    if (stalled || call.started_ns == 0 || now - call.started_ns < kStallNs) return;
+    stalled = region;
+    const auto seconds = (now - call.started_ns) / 1'000'000'000;
+    named = "store " + region->store->label() + " has not answered a " + NameOf(call.op) + " of " +
+            std::to_string(call.byte_length) + " bytes at offset " + std::to_string(call.offset) +
+            " for " + std::to_string(seconds) + " s" +
+            Explain(FindBlockedThreads(), !region->store->traits().blocking);
+    event = {EventKind::kStall, Status::Retry(ETIMEDOUT, named), call.offset, call.byte_length, 0};
+  };
+  // Under the map's mutex no region that is seen here can go away.
+  regions_.ForEach([&](Region* region) {
+    PendingCall call;
+    if (region->store->OldestCall(&call)) consider(region, call);
+    for (const Activity& activity : activities_) {
+      if (activity.region.load() != region) continue;
+      consider(region, {activity.op.load(), activity.offset.load(), activity.byte_length.load(),
+                        activity.started_ns.load()});
+    }
+    if (stalled == region) Publish(*region, event);
+  });
+  if (named.empty() && parked_count_.load() > 0) {
+    if (parked_since_ns_ == 0) parked_since_ns_ = now;
+    if (now - parked_since_ns_ >= kStallNs) {
+      named = std::to_string(parked_count_.load()) +
+              " page fills wait for memory: every page of the buffer is pinned, or dirty and refused "
+              "by its store" + Explain(FindBlockedThreads(), false);
+    }
+  } else {
+    parked_since_ns_ = 0;
+  }
+  if (named.empty()) return;
+  Log(LogLevel::kWarning, named);
+  stall_quiet_until_ns_ = now + kStallRepeatNs;
+}
+
+}  // namespace umap
