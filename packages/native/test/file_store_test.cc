@@ -64,6 +64,11 @@ TEST(direct_takes_unaligned_memory_and_offsets) {
   EXPECT_OK(Run(store.get(), StoreOp::kWrite, 4096, kBytes - 4096,
                 {{source.data() + 4096, 8192}, {source.data() + 12288, 100},
                  {source.data() + 12388, kBytes - 12388}}).status);
+  // A length that is not aligned, and aligned memory after it.
+  const AlignedBytes piece(8192);
+  std::memcpy(piece.data(), source.data() + 8192 + 4196, 8192);
+  EXPECT_OK(Run(store.get(), StoreOp::kWrite, 8192, 12'388,
+                {{source.data() + 8192, 4196}, {piece.data(), 8192}}).status);
   const AlignedBytes target(kBytes + 1);
   EXPECT_OK(Read(store.get(), 0, target.data() + 1, kBytes).status);
   EXPECT_EQ(std::memcmp(source.data(), target.data() + 1, kBytes), 0);

@@ -1,22 +1,9 @@
 // One fdatasync at a time, shared by all who wait for it.
 #include "store/file_sync.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 
 namespace umap {
-
-namespace {
-
-int Fdatasync(int fd) {
-  while (fdatasync(fd) != 0) {
-    if (errno != EINTR) return errno;
-  }
-  return 0;
-}
-
-}  // namespace
 
 Status FileSync::Sync(int fd, const std::string& label) {
   const uint64_t wanted = written_.load(std::memory_order_acquire);
@@ -33,7 +20,10 @@ Status FileSync::Sync(int fd, const std::string& label) {
   }
 
   // 2. Sync, with no lock held.
-  const int error = Fdatasync(fd);
+  int error = 0;
+  do {
+    error = fdatasync_(fd) == 0 ? 0 : errno;
+  } while (error == EINTR);
 
   // 3. Tell those who waited.
   MutexLock lock(mutex_);

@@ -7,6 +7,8 @@
 // later Sync reports it. Opening the store anew, and writing again what it lost, is the way out.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -18,6 +20,9 @@ namespace umap {
 
 class FileSync {
  public:
+  // `sync` is for tests: what to call instead of fdatasync.
+  explicit FileSync(int (*sync)(int fd) = fdatasync) : fdatasync_(sync) {}
+
   // After each write that reached the kernel, whole or in part, and before its success is told.
   void NoteWrite() { written_.fetch_add(1, std::memory_order_release); }
 
@@ -26,6 +31,7 @@ class FileSync {
   Status Sync(int fd, const std::string& label) EXCLUDES(mutex_);
 
  private:
+  int (*const fdatasync_)(int fd);
   // Writes noted so far. A sync covers a prefix of them.
   std::atomic<uint64_t> written_ = 0;
   Mutex mutex_;
