@@ -202,7 +202,7 @@ TEST(error_of_the_worker_ends_the_call_with_its_status) {
   const auto host = MakeHost(1 << 16, 60'000);
   HostStore store(host, kKey, Traits(1, 4096), "test store");
   Server server(*host);
-  TestCall call(StoreOp::kFlush, 0, nullptr);
+  TestCall call(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&call);
   Status failure = Status::Retry(ENOSPC, "no space");
   failure.detail = "{}";
@@ -215,6 +215,38 @@ TEST(error_of_the_worker_ends_the_call_with_its_status) {
   host->Close();
 }
 
+TEST(flush_reaches_the_worker_only_when_something_was_written) {
+  const auto host = MakeHost(1 << 16, 60'000);
+  HostStore store(host, kKey, Traits(4, 4096), "test store");
+  TestCall nothing_to_flush(StoreOp::kFlush, 0, nullptr);
+  store.Submit(&nothing_to_flush);
+  EXPECT_EQ(nothing_to_flush.times(), 1);
+  EXPECT_OK(nothing_to_flush.Wait().status);
+
+  Server server(*host);
+  std::vector<uint8_t> source(4096, 1);
+  TestCall write(StoreOp::kWrite, 0, &source);
+  store.Submit(&write);
+  const uint64_t write_token = server.Take().token;
+  // A flush beside a write does not cover it, and one that fails covers nothing.
+  TestCall too_early(StoreOp::kFlush, 0, nullptr);
+  store.Submit(&too_early);
+  EXPECT_EQ(too_early.times(), 1);
+  host->Complete(write_token, HostOutcome::kOk, {});
+  for (const HostOutcome outcome : {HostOutcome::kError, HostOutcome::kOk}) {
+    TestCall flush(StoreOp::kFlush, 0, nullptr);
+    store.Submit(&flush);
+    const HostCall shown = server.Take();
+    EXPECT_EQ(shown.op, StoreOp::kFlush);
+    host->Complete(shown.token, outcome, Status::Fail(EIO, "no"));
+    EXPECT_EQ(flush.Wait().status.ok(), outcome == HostOutcome::kOk);
+  }
+  TestCall flushed_already(StoreOp::kFlush, 0, nullptr);
+  store.Submit(&flushed_already);
+  EXPECT_EQ(flushed_already.times(), 1);
+  host->Close();
+}
+
 TEST(concurrency_max_holds_for_each_store) {
   const auto host = MakeHost(1 << 20, 60'000);
   HostStore narrow(host, 1, Traits(1, 4096), "narrow");
@@ -223,7 +255,7 @@ TEST(concurrency_max_holds_for_each_store) {
   std::vector<uint8_t> target(4096);
   TestCall narrow_first(StoreOp::kRead, 0, &target);
   TestCall narrow_second(StoreOp::kRead, 4096, &target);
-  TestCall wide_first(StoreOp::kFlush, 0, nullptr);
+  TestCall wide_first(StoreOp::kDiscard, 0, nullptr);
   narrow.Submit(&narrow_first);
   narrow.Submit(&narrow_second);
   wide.Submit(&wide_first);
@@ -307,19 +339,19 @@ TEST(without_a_worker_calls_fail_after_the_grace) {
   const auto host = MakeHost(1 << 16, 20);
   HostStore store(host, kKey, Traits(2, 4096), "test store");
   const StoreHost::Session session = Server(*host).session;
-  TestCall waiting(StoreOp::kFlush, 0, nullptr);
+  TestCall waiting(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&waiting);
   EXPECT_EQ(waiting.times(), 0);
   host->Detach(session);
   const Status status = waiting.Wait().status;
   EXPECT_EQ(status.error, ECONNRESET);
   EXPECT_EQ(status.message.rfind("store host died", 0), 0u);
-  TestCall late(StoreOp::kFlush, 0, nullptr);
+  TestCall late(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&late);
   EXPECT_EQ(late.times(), 1);
   // A worker that comes after all finds the host working.
   Server server(*host);
-  TestCall healed(StoreOp::kFlush, 0, nullptr);
+  TestCall healed(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&healed);
   host->Complete(server.Take().token, HostOutcome::kOk, {});
   EXPECT_OK(healed.Wait().status);
@@ -330,7 +362,7 @@ TEST(end_of_the_grace_fails_at_once_when_the_worker_dies) {
   const auto host = MakeHost(1 << 16, 3'600'000);
   HostStore store(host, kKey, Traits(2, 4096), "test store");
   Server server(*host);
-  TestCall call(StoreOp::kFlush, 0, nullptr);
+  TestCall call(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&call);
   server.Take();
   host->EndGrace();
@@ -354,7 +386,7 @@ TEST(close_fails_what_waits_and_what_is_in_flight_and_what_comes) {
   host->Close();
   EXPECT_EQ(in_flight.Wait().status.error, ECONNRESET);
   EXPECT_EQ(waiting.Wait().status.error, ECONNRESET);
-  TestCall late(StoreOp::kFlush, 0, nullptr);
+  TestCall late(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&late);
   EXPECT_EQ(late.Wait().status.error, ECONNRESET);
   host->Complete(shown.token, HostOutcome::kOk, {});
@@ -449,7 +481,7 @@ TEST(nothing_is_lost_or_mixed_up_while_workers_die_and_threads_submit) {
   for (std::thread& thread : threads) thread.join();
   stop = true;
   // Something to wake the worker for, so that it sees the flag.
-  TestCall last(StoreOp::kFlush, 0, nullptr);
+  TestCall last(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&last);
   workers.join();
   host->Close();

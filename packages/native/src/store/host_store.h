@@ -32,6 +32,8 @@ class HostStore final : public Store {
   // The rest is guarded by the host's mutex.
   std::deque<HostPart> waiting_;
   uint32_t in_flight_ = 0;
+  // Something was written since the last flush that succeeded began.
+  bool unflushed_ = false;
   // Invariant: true exactly while the host's list of ready stores holds this one; it may be so only
   // while something waits.
   bool ready_ = false;

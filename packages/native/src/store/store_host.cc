@@ -30,6 +30,7 @@ StoreHost::~StoreHost() {
 // Engine side -------------------------------------------------------------------------------------
 
 void StoreHost::Submit(HostStore* store, StoreCall* call) {
+  if (call->op == StoreOp::kFlush && !TakeUnflushed(store)) return call->Done({});
   EndedList ended;
   Wake wake;
   {
@@ -51,6 +52,14 @@ void StoreHost::Submit(HostStore* store, StoreCall* call) {
   if (wake) (*wake)();
   // The store, and with it this host, may be gone when this returns.
   Finish(std::move(ended));
+}
+
+// Whether there is something to make durable. Where there is not, no worker has to be there: a
+// region's memory may outlive the work of its store.
+bool StoreHost::TakeUnflushed(HostStore* store) {
+  MutexLock lock(mutex_);
+  // Writes that end from now on are not covered by this flush, and set it again.
+  return std::exchange(store->unflushed_, false);
 }
 
 // Cuts a call into parts that fit its store and an empty arena.
@@ -110,6 +119,12 @@ void StoreHost::EndPart(const HostPart& part, HostOutcome outcome, const Status&
   if (outcome == HostOutcome::kHole) job.holes += 1;
   if (outcome == HostOutcome::kError && job.status.ok()) job.status = status;
   if (--job.parts_left > 0) return;
+  // A write that failed may have changed something, and a flush that failed has to be repeated.
+  const StoreOp op = job.call->op;
+  if (op == StoreOp::kWrite || op == StoreOp::kDiscard ||
+      (op == StoreOp::kFlush && !job.status.ok())) {
+    job.store->unflushed_ = true;
+  }
   (job.status.ok() ? completed_ : failed_) += 1;
   const bool hole = job.status.ok() && job.holes == job.parts;
   ended->push_back({job.call, {std::move(job.status), hole}});

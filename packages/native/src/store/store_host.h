@@ -117,6 +117,7 @@ class StoreHost {
   using Wake = std::shared_ptr<const std::function<void()>>;
 
   void Submit(HostStore* store, StoreCall* call);
+  bool TakeUnflushed(HostStore* store);
   void QueueParts(std::list<HostJob>::iterator job) REQUIRES(mutex_);
   bool NextPart(HostPart* part) REQUIRES(mutex_);
   void EndPart(const HostPart& part, HostOutcome outcome, const Status& status, EndedList* ended)

@@ -1,0 +1,106 @@
+// The life of an environment. Node runs cleanup hooks in the reverse order of their registration:
+// so ours runs after every external ArrayBuffer was detached and finalized, and before the
+// thread-safe function, which it releases itself, is closed by Node.
+#include "binding/environment.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <utility>
+
+#include "binding/id_table.h"
+#include "engine/engine.h"
+
+namespace umap {
+
+namespace {
+
+std::atomic<bool> g_process_exiting = false;
+std::atomic<bool> g_prepared_for_exit = false;
+
+void DeleteEnvironment(napi_env, void* data, void*) { delete static_cast<Environment*>(data); }
+
+}  // namespace
+
+Environment* Environment::Create(Napi::Env env) {
+  auto* const environment = new Environment(env);
+  environment->queue_ = JsQueue::Create(env);
+  if (environment->queue_ == nullptr ||
+      napi_set_instance_data(env, environment, DeleteEnvironment, nullptr) != napi_ok) {
+    delete environment;
+    return nullptr;
+  }
+  napi_add_env_cleanup_hook(env, CleanUp, environment);
+  return environment;
+}
+
+Environment* Environment::Of(napi_env env) {
+  void* data = nullptr;
+  return napi_get_instance_data(env, &data) == napi_ok ? static_cast<Environment*>(data) : nullptr;
+}
+
+void Environment::CleanUp(void* data) {
+  static_cast<Environment*>(data)->LetGo();
+  // The main thread's environment is the last one: Node has joined all workers before.
+  if (getpid() == gettid()) PrepareForExitOnce();
+}
+
+void Environment::LetGo() {
+  // 1. Nothing can reach this thread's JavaScript any more.
+  queue_->Close();
+  for (auto& [id, subscription] : subscriptions) Unsubscribe(subscription);
+  subscriptions.clear();
+
+  // 2. Calls that were shown to this worker's stores wait for the next worker, or fail.
+  for (auto& [id, served_host] : served) {
+    served_host.host->Detach(served_host.session);
+    napi_delete_reference(env_, served_host.on_call);
+  }
+  served.clear();
+  for (const uint64_t id : hosts) {
+    if (const auto host = Table<StoreHost>().Remove(id)) host->Close();
+  }
+  hosts.clear();
+
+  // 3. Regions. ArrayBuffers are gone by now; a SharedArrayBuffer goes with the isolate and tells
+  //    the region by its finalizer, which needs no environment.
+  for (auto& [id, use] : regions) {
+    for (const MappedBuffer& buffer : {use.exclusive, use.shared}) {
+      if (buffer.reference != nullptr) napi_delete_reference(env_, buffer.reference);
+    }
+    use.region->AbandonReferences(use.references);
+  }
+  regions.clear();
+  for (const uint64_t id : buffers) Table<PageBuffer>().Remove(id);
+  buffers.clear();
+  error_class.Reset();
+}
+
+void Environment::Unsubscribe(Subscription& subscription) {
+  if (const auto region = subscription.region->OpenOrNull()) {
+    umap::Unsubscribe(*region, subscription.engine_id);
+  }
+  napi_delete_reference(env_, subscription.on_event);
+}
+
+bool Environment::MapsRegion() const {
+  for (const auto& [id, use] : regions) {
+    if (use.mappings > 0) return true;
+  }
+  return false;
+}
+
+void EndGraceOfHosts() {
+  g_process_exiting = true;
+  for (const auto& host : Table<StoreHost>().All()) host->EndGrace();
+}
+
+bool ProcessExiting() { return g_process_exiting; }
+
+void PrepareForExitOnce() {
+  if (g_prepared_for_exit.exchange(true)) return;
+  EndGraceOfHosts();
+  PrepareForExit();
+}
+
+}  // namespace umap

@@ -1,0 +1,92 @@
+// What one JavaScript environment (the main thread or a worker) holds of the engine, and how it
+// lets go of all of it when it ends, in the middle of anything. Belongs to that thread.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "binding/held_region.h"
+#include "binding/js_queue.h"
+#include "store/store_host.h"
+
+namespace umap {
+
+// A buffer over a region's memory in this isolate.
+struct MappedBuffer {
+  napi_ref reference = nullptr;
+  HeldRegion::WrapId wrap = 0;
+};
+
+// A region as this environment uses it.
+struct RegionUse {
+  std::shared_ptr<HeldRegion> region;
+  uint32_t references = 0;
+  uint32_t mappings = 0;
+  // Closing was asked for and has not ended; the reference is counted until it has.
+  bool closing = false;
+  MappedBuffer exclusive;  // the ArrayBuffer
+  MappedBuffer shared;     // the SharedArrayBuffer
+};
+
+struct Subscription {
+  std::shared_ptr<HeldRegion> region;
+  uint64_t engine_id = 0;
+  napi_ref on_event = nullptr;
+};
+
+// A store host that this environment serves.
+struct ServedHost {
+  std::shared_ptr<StoreHost> host;
+  StoreHost::Session session = 0;
+  napi_ref on_call = nullptr;
+  // Shown to JavaScript and not answered; each holds the event loop.
+  std::unordered_set<uint64_t> tokens;
+};
+
+class Environment {
+ public:
+  // nullptr where the environment is going down already.
+  static Environment* Create(Napi::Env env);
+  // nullptr before Create.
+  static Environment* Of(napi_env env);
+
+  Napi::Env env() const { return env_; }
+  const std::shared_ptr<JsQueue>& queue() const { return queue_; }
+
+  // The class of errors; empty before JavaScript has set it.
+  Napi::FunctionReference error_class;
+  // By region id.
+  std::unordered_map<uint64_t, RegionUse> regions;
+  uint64_t last_subscription = 0;
+  std::unordered_map<uint64_t, Subscription> subscriptions;
+  // By host id.
+  std::unordered_map<uint64_t, ServedHost> served;
+  // What was made here and ends with this environment.
+  std::unordered_set<uint64_t> hosts;
+  std::unordered_set<uint64_t> buffers;
+
+  void Unsubscribe(Subscription& subscription);
+  // A thread that maps a region can block in a fault, so it must not run the stores that answer.
+  bool MapsRegion() const;
+
+ private:
+  explicit Environment(Napi::Env env) : env_(env) {}
+  static void CleanUp(void* data);
+  void LetGo();
+
+  Napi::Env env_;
+  std::shared_ptr<JsQueue> queue_;
+};
+
+// The process is about to end: from now on no call waits for a store host that died.
+void EndGraceOfHosts();
+// True after EndGraceOfHosts.
+bool ProcessExiting();
+// Lets the engine write back what it can. Once; later calls do nothing.
+void PrepareForExitOnce();
+
+}  // namespace umap
