@@ -100,7 +100,8 @@ bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count
 bool PageBuffer::TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
                             std::vector<SlotRun>* frames, Garbage* garbage) {
   MutexLock lock(mutex_);
-  // 1. Free frames as they are.
+  // 1. Free frames as they are. `frames` may hold some already, which are none of our business.
+  const size_t owned = frames->size();
   uint32_t taken = 0;
   while (taken < frame_count && pool.free().count() > 0) {
     frames->push_back(pool.free().Take(frame_count - taken));
@@ -115,8 +116,8 @@ bool PageBuffer::TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extr
     const bool enough = MakeRoom(shortage, &pool, frame_count - taken, frames, garbage);
     taken += static_cast<uint32_t>(frames->size() - reused_from);
     if (!enough) {
-      for (const SlotRun& run : *frames) pool.free().Put(run);
-      frames->clear();
+      for (size_t i = owned; i < frames->size(); i++) pool.free().Put((*frames)[i]);
+      frames->resize(owned);
       return false;
     }
   }
