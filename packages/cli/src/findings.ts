@@ -59,6 +59,7 @@ export function describeWays({ userfaultfd }: MachineReport): Row[] {
 }
 
 function describeAttempt({ way, available, error, cause }: Attempt, chosen: string | null): string {
+  if (available && way === 'user-mode-only') return 'available, but not enough'
   if (available) return way === chosen ? 'available, and used' : 'available'
   return `refused with ${error}${cause === null ? '' : `: ${causeTexts[cause]}`}`
 }

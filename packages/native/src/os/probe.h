@@ -121,6 +121,7 @@ struct ProbeNeed {
   std::vector<Remedy> remedies;
 };
 
+// kUserModeOnly: all that lacks is faults of the kernel, so permission would be enough.
 enum class Paging { kYes, kUserModeOnly, kNo };
 
 struct ProbeReport {
@@ -131,7 +132,8 @@ struct ProbeReport {
   PermissionReport permissions;
   // One for each way, in order of preference; all are tried.
   std::vector<UffdAttempt> attempts;
-  // The way that the engine would take; empty: none works.
+  // The first that works. The engine needs one of the first two: without faults of the kernel,
+  // read() and write() on a region would fail with EFAULT.
   std::optional<UffdWay> way;
   // UFFD_FEATURE_ bits that the kernel offers.
   uint64_t features = 0;

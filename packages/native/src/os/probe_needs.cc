@@ -172,9 +172,7 @@ void AddRequired(ProbeReport* report) {
   report->needs.push_back(std::move(any));
 
   ProbeNeed kernel = Need("kernelFaults", "faults inside system calls", true,
-                          Passed(*report, "systemCallFault"),
-                          "system calls on pages that are not resident fail with EFAULT or return "
-                          "short");
+                          Passed(*report, "systemCallFault"), "");
   const bool privileged =
       Works(*report, UffdWay::kSystemCall) || Works(*report, UffdWay::kDevice);
   if (!kernel.met) {
@@ -238,8 +236,8 @@ void Judge(ProbeReport* report) {
     report->summary = "yes: this machine can page with userfaultfd";
   } else if (IsMet(*report, "userfaultfd") && IsMet(*report, "writeProtect")) {
     report->paging = Paging::kUserModeOnly;
-    report->summary = "no, not fully: this process gets a userfaultfd for its own code only, "
-                      "not for system calls";
+    report->summary = "no: this process gets a userfaultfd for its own code only, while system "
+                      "calls on a region need it as well";
   } else {
     report->paging = Paging::kNo;
     report->summary = "no: this process cannot page with userfaultfd, for want of " + unmet->title;
