@@ -34,7 +34,7 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
         uint32_t read_ahead_pages = 0;
         if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 0) break;
         region.buffer->PutFrames(*region.pool, frames);
-        word = entry.MoveTo(PageState::kEvicting, kPinned | kWaiters);
+        word = entry.MoveTo(PageState::kEvicting, kLasting | kWaiters);
         // Who asked while it was filling for a moment is woken with those who wait from now on.
         if (word.Has(kWanted | kWantedForWriting)) entry.SetFlag(kWaiters);
         return word.In(PageState::kAbsent);
@@ -107,7 +107,7 @@ Status DiscardPages(Pager& pager, Region& region, PageRange range) {
                  : WriteZeros(store, offset, bytes);
     // 3. Whoever touches them now gets what the store says.
     for (PageIndex page = first; page < end; page++) {
-      const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kPinned);
+      const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
       if (before.Has(kWaiters)) pager.uffd().Wake(region.AddressOf(page), region.page_bytes);
     }
     region.NoteProgress();
@@ -136,7 +136,7 @@ void DropPages(Pager& pager, Region& region) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;
     ForgetClaimed(region, page, ClaimAny(pager, region, page));
-    region.table[page].MoveTo(PageState::kAbsent, 0);
+    region.table[page].MoveTo(PageState::kAbsent, kLasting);
   });
 }
 

@@ -21,8 +21,8 @@ PageIndex ReadAheadPagesMax(const RegionOptions& options) {
   if (options.read_ahead_pages_max >= 0) {
     return static_cast<PageIndex>(std::min<int64_t>(options.read_ahead_pages_max, 1 << 20));
   }
-  // A guess must not push out what is used: a small share of the buffer.
-  const uint64_t bytes = std::min(kReadAheadBytesMax, options.buffer->budget_bytes() / 16);
+  // What is read ahead must fit into probation: see docs/decisions/0001-eviction-policy.md.
+  const uint64_t bytes = std::min(kReadAheadBytesMax, options.buffer->budget_bytes() / 100 * 7);
   return static_cast<PageIndex>(bytes / options.page_bytes);
 }
 

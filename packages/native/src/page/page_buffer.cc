@@ -60,11 +60,13 @@ bool PageBuffer::DropStandby(FramePool** pool, SlotIndex* slot) {
   PageEntry& entry = node.region->table[node.page];
   *pool = node.region->pool;
   *slot = node.slot;
-  if (entry.Load().Has(kReadAhead)) node.region->read_ahead_wasted.fetch_add(1);
-  Unlink(index);
   Region& region = *node.region;
-  FreeNode(index, evictions_.fetch_add(1) + 1);
-  entry.MoveTo(PageState::kAbsent, kPinned);
+  // A guess that nobody came for says nothing about the page.
+  const bool guess = entry.Load().Has(kReadAhead);
+  if (guess) region.read_ahead_wasted.fetch_add(1);
+  Unlink(index);
+  FreeNode(index, guess ? kNeverEvicted : NextEviction());
+  entry.MoveTo(PageState::kAbsent, kLasting);
   region.counters.Add(Counter::kEvictions);
   return true;
 }
@@ -211,10 +213,11 @@ void PageBuffer::FreeNode(NodeIndex index, uint32_t link) {
   nodes_.Free(index);
 }
 
-void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count, bool hot) {
+void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count) {
   MutexLock lock(mutex_);
   for (PageIndex page = first; page < first + count; page++) {
-    Push(hot ? protected_ : probation_, AddNode(region, page));
+    const uint32_t history = region.table[page].link.load(std::memory_order_relaxed);
+    Place(AddNode(region, page), history);
   }
 }
 
@@ -249,8 +252,8 @@ SlotIndex PageBuffer::RemoveStandby(Region& region, PageIndex page) {
   const NodeIndex node = entry.link.load(std::memory_order_relaxed);
   const SlotIndex slot = nodes_[node].slot;
   Unlink(node);
-  FreeNode(node, 0);
-  entry.MoveTo(PageState::kFilling, kPinned);
+  FreeNode(node, entry.Load().Has(kReadAhead) ? kNeverEvicted : kFromStandby);
+  entry.MoveTo(PageState::kFilling, kLasting);
   return slot;
 }
 
@@ -283,13 +286,7 @@ void PageBuffer::Forget(Region& region, PageIndex page, bool holds_memory) {
   } else if (holds_memory) {
     held_bytes_ -= region.page_bytes;
   }
-  FreeNode(index, 0);
-}
-
-bool PageBuffer::IsHotRefault(uint32_t eviction_number) const {
-  if (eviction_number == 0) return false;
-  const uint32_t distance = evictions_.load(std::memory_order_relaxed) - eviction_number;
-  return distance <= protected_pages_.load(std::memory_order_relaxed);
+  FreeNode(index, kNeverEvicted);
 }
 
 // Statistics -------------------------------------------------------------------------------------

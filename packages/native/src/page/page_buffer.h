@@ -92,8 +92,9 @@ class PageBuffer {
   // Pages --------------------------------------------------------------------------------------
 
   // Pages that were filled get their places in the queues, before they are mapped: a page whose
-  // state says clean or dirty always has one. REQUIRES: the caller owns the pages' states.
-  void InsertMapped(Region& region, PageIndex first, PageIndex count, bool hot);
+  // state says clean or dirty always has one. Which queue, the page's history says.
+  // REQUIRES: the caller owns the pages' states.
+  void InsertMapped(Region& region, PageIndex first, PageIndex count);
   // Pages that were filled ahead wait in `frames`: moves each to kStandby. False, and nothing is
   // done, when one of them was wanted meanwhile.
   bool InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames);
@@ -105,11 +106,6 @@ class PageBuffer {
   // puts its frame, if any, back. The memory of a mapped page is the caller's to give back, and
   // counted out here. REQUIRES: the caller owns the page's state.
   void Forget(Region& region, PageIndex page, bool holds_memory);
-
-  // Whether a page that was last evicted with this number would have been kept by a buffer a little
-  // larger: then it belongs to the protected queue. The idea is the refault distance of Linux's
-  // mm/workingset.c.
-  bool IsHotRefault(uint32_t eviction_number) const;
 
   // Eviction -----------------------------------------------------------------------------------
 
@@ -125,7 +121,8 @@ class PageBuffer {
   // wait. To standby: the bytes are in the victim's slot.
   PageWord FinishToStandby(const Victim& victim);
   // Dropped: its memory is gone or, where `frame_kept`, it is the memory of the slot, free for use.
-  PageWord FinishDropped(const Victim& victim, bool frame_kept);
+  // `remember`: that it left for want of room.
+  PageWord FinishDropped(const Victim& victim, bool frame_kept, bool remember);
   // Kept: the kernel would not give the page away. `state` is kClean or kDirty.
   PageWord FinishKept(const Victim& victim, PageState state);
 
@@ -156,7 +153,9 @@ class PageBuffer {
   void Unlink(NodeIndex node) REQUIRES(mutex_);
   NodeIndex AddNode(Region& region, PageIndex page) REQUIRES(mutex_);
   void FreeNode(NodeIndex node, uint32_t link) REQUIRES(mutex_);
+  uint32_t NextEviction() REQUIRES(mutex_);
   SlotIndex RemoveStandby(Region& region, PageIndex page) REQUIRES(mutex_);
+  void Place(NodeIndex node, uint32_t history) REQUIRES(mutex_);
   NodeIndex VictimHead() REQUIRES(mutex_);
   bool TakeVictim(NodeIndex node, Victim* victim) REQUIRES(mutex_);
 
@@ -164,8 +163,6 @@ class PageBuffer {
   std::atomic<uint64_t> budget_bytes_;
   std::atomic<uint32_t> region_count_{0};
   std::atomic<uint64_t> mapped_bytes_{0};
-  std::atomic<uint64_t> protected_pages_{0};
-  std::atomic<uint32_t> evictions_{0};
 
   mutable Mutex mutex_;
   std::map<uint64_t, std::unique_ptr<FramePool>> pools_ GUARDED_BY(mutex_);
@@ -176,6 +173,8 @@ class PageBuffer {
   PageQueue standby_ GUARDED_BY(mutex_){QueueName::kStandby};
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_max_ GUARDED_BY(mutex_) = 0;
+  // Pages that were dropped for want of room, ever; its value names an eviction.
+  uint32_t evictions_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace umap

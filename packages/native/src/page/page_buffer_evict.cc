@@ -8,8 +8,11 @@
 namespace umap {
 namespace {
 
-// Probation gives the victims as long as it holds more than this share of the mapped pages.
-constexpr uint64_t kProbationPercent = 25;
+// Probation gives the victims while it holds more than this share of the budget.
+constexpr uint64_t kProbationPercent = 10;
+// A page that comes back before this share of the budget was evicted after it would have been kept
+// by a buffer a little larger. The idea is the refault distance of Linux's mm/workingset.c.
+constexpr uint64_t kRefaultPercent = 85;
 // Pages that are looked at for the sake of a fault that waits for memory.
 constexpr uint64_t kGlanceMax = 64;
 
@@ -24,13 +27,41 @@ uint64_t PageBuffer::BytesToEvict() const {
   return mapped > low ? mapped - low : 0;
 }
 
+uint32_t PageBuffer::NextEviction() {
+  evictions_++;
+  if (evictions_ == kFromStandby) evictions_ = kNeverEvicted + 1;
+  return evictions_;
+}
+
+void PageBuffer::Place(NodeIndex index, uint32_t history) {
+  PageNode& node = nodes_[index];
+  PageEntry& entry = node.region->table[node.page];
+  const uint64_t distance_bytes = uint64_t{evictions_ - history} * node.region->page_bytes;
+  const bool refault = history == kFromStandby ||
+                       (history != kNeverEvicted &&
+                        distance_bytes < budget_bytes() / 100 * kRefaultPercent);
+  const uint32_t uses = refault ? std::min(entry.Load().uses() + 1, kUsesMax) : 0;
+  entry.ClearFlag(kUses);
+  entry.SetFlag(uses << kUsesShift);
+  if (!refault) {
+    Push(probation_, index);
+    return;
+  }
+  node.rounds = static_cast<uint8_t>(history == kFromStandby ? 1 : uses - 1);
+  Push(protected_, index);
+}
+
 NodeIndex PageBuffer::VictimHead() {
-  const uint64_t mapped = probation_.bytes() + protected_.bytes();
-  const bool from_probation =
-      protected_.head() == kNoNode ||
-      (probation_.head() != kNoNode && probation_.bytes() * 100 > mapped * kProbationPercent);
-  protected_pages_.store(protected_.count(), std::memory_order_relaxed);
-  return from_probation ? probation_.head() : protected_.head();
+  if (probation_.bytes() * 100 > budget_bytes() * kProbationPercent) return probation_.head();
+  while (protected_.head() != kNoNode) {
+    const NodeIndex index = protected_.head();
+    PageNode& node = nodes_[index];
+    if (node.rounds == 0) return index;
+    node.rounds--;
+    protected_.Remove(nodes_, index, node.region->page_bytes);
+    protected_.PushTail(nodes_, index, node.region->page_bytes);
+  }
+  return probation_.head();
 }
 
 bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
@@ -93,10 +124,10 @@ PageWord PageBuffer::FinishToStandby(const Victim& victim) {
   const NodeIndex index = entry.link.load(std::memory_order_relaxed);
   nodes_[index].slot = victim.slot;
   Push(standby_, index);
-  return entry.MoveTo(PageState::kStandby, kPinned);
+  return entry.MoveTo(PageState::kStandby, kLasting);
 }
 
-PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept) {
+PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept, bool remember) {
   MutexLock lock(mutex_);
   Region& region = *victim.region;
   PageEntry& entry = region.table[victim.page];
@@ -107,9 +138,10 @@ PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept) {
     CHECK(held_bytes_ >= region.page_bytes);
     held_bytes_ -= region.page_bytes;
   }
-  FreeNode(entry.link.load(std::memory_order_relaxed), evictions_.fetch_add(1) + 1);
+  FreeNode(entry.link.load(std::memory_order_relaxed),
+           remember ? NextEviction() : kNeverEvicted);
   region.counters.Add(Counter::kEvictions);
-  return entry.MoveTo(PageState::kAbsent, kPinned);
+  return entry.MoveTo(PageState::kAbsent, kLasting);
 }
 
 PageWord PageBuffer::FinishKept(const Victim& victim, PageState state) {
@@ -117,7 +149,7 @@ PageWord PageBuffer::FinishKept(const Victim& victim, PageState state) {
   PageEntry& entry = victim.region->table[victim.page];
   if (victim.slot != kNoSlot) victim.region->pool->vacant().Put({victim.slot, 1});
   Push(protected_, entry.link.load(std::memory_order_relaxed));
-  return entry.MoveTo(state, kPinned);
+  return entry.MoveTo(state, kLasting);
 }
 
 }  // namespace umap

@@ -26,6 +26,8 @@ struct PageNode {
   NodeIndex next = kNoNode;
   // On standby: the frame that holds the bytes.
   SlotIndex slot = kNoSlot;
+  // In the protected queue: how often it is passed over before it is a victim.
+  uint8_t rounds = 0;
   QueueName queue = QueueName::kNone;
 };
 

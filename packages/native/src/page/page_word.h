@@ -30,7 +30,14 @@ enum PageFlags : uint32_t {
   kPinned = 1u << 9,
   kReadAhead = 1u << 10,
   kZero = 1u << 11,
+  // How often the page came back soon after it was taken away, 0 to 3; kept while it is absent.
+  kUses = 3u << 12,
+  // What survives every move of the page.
+  kLasting = kPinned | kUses,
 };
+
+constexpr uint32_t kUsesShift = 12;
+constexpr uint32_t kUsesMax = 3;
 
 // One page's word at one moment.
 class PageWord {
@@ -45,6 +52,7 @@ class PageWord {
   }
   constexpr PageWord With(uint32_t flags) const { return PageWord(bits_ | flags); }
   constexpr PageWord Without(uint32_t flags) const { return PageWord(bits_ & ~flags); }
+  constexpr uint32_t uses() const { return (bits_ & kUses) >> kUsesShift; }
   constexpr uint32_t bits() const { return bits_; }
 
  private:
@@ -52,11 +60,14 @@ class PageWord {
   uint32_t bits_ = 0;
 };
 
+constexpr uint32_t kNeverEvicted = 0;
+constexpr uint32_t kFromStandby = ~uint32_t{0};
+
 // A page's entry in the page table.
 struct PageEntry {
   std::atomic<uint32_t> word;
-  // With a frame: the page's node in the page buffer. Without: the number of its last eviction, 0
-  // when it was never resident. Written only by the owner of the state.
+  // With a frame: the page's node in the page buffer. Without: the number of its last eviction,
+  // kNeverEvicted, or kFromStandby while it is being mapped again. Written by the state's owner.
   std::atomic<uint32_t> link;
 
   PageWord Load() const { return PageWord(word.load(std::memory_order_acquire)); }

@@ -132,7 +132,7 @@ void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
   Region& region = *victims->region;
   TestPoint("before-evict-move");
   if (victims->slot == kNoSlot || !uffd_.has_move()) {
-    for (uint32_t i = 0; i < count; i++) DropMemory(victims[i]);
+    for (uint32_t i = 0; i < count; i++) DropMemory(victims[i], to_standby);
     return;
   }
   // 1. Take the run away, bytes and all, in one call where the kernel lets us.
@@ -150,7 +150,7 @@ void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
     }
     // 3. Its bytes are in the frame.
     FinishVictim(victims[i], to_standby ? region.buffer->FinishToStandby(victims[i])
-                                        : region.buffer->FinishDropped(victims[i], true));
+                                        : region.buffer->FinishDropped(victims[i], true, false));
   }
 }
 
@@ -176,10 +176,10 @@ bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
   return false;
 }
 
-void Pager::DropMemory(const Victim& victim) {
+void Pager::DropMemory(const Victim& victim, bool remember) {
   Region& region = *victim.region;
   region.memory.Release(uint64_t{victim.page} * region.page_bytes, region.page_bytes);
-  FinishVictim(victim, region.buffer->FinishDropped(victim, false));
+  FinishVictim(victim, region.buffer->FinishDropped(victim, false, remember));
 }
 
 // The page is pinned for I/O by the kernel: whoever pinned it may write it without a fault.

@@ -162,15 +162,10 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
   for (bool answered = false; !answered; word = entry.Load()) {
     switch (word.state()) {
       case PageState::kAbsent:
+      case PageState::kStandby:
         fill = ClaimFill(region, page, 1, FillCause::kFault);
         answered = fill != nullptr;
         break;
-      case PageState::kStandby: {
-        const PageIndex window = for_write ? 0 : plan.map_count;
-        fill = ClaimFill(region, page, 1 + window, FillCause::kFault);
-        answered = fill != nullptr;
-        break;
-      }
       case PageState::kFilling:
         answered = entry.Replace(&word, word.With(kWanted));
         break;
@@ -186,15 +181,12 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
         answered = true;
     }
   }
-  PageIndex mapped = 1;
   if (fill) {
-    mapped = fill->count;
     fill->for_write = for_write;
     fill->thread_id = thread_id;
     fill->started_ns = started_ns;
     if (!StartFill(fill)) slow->push_back(fill);
   }
-  if (plan.map_count >= mapped) MapWindow(region, page + mapped, plan.map_count + 1 - mapped);
   if (plan.fill_count > 0) FillAhead(region, plan);
 }
 
@@ -244,7 +236,7 @@ void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
   PageEntry& entry = region.table[page];
   for (PageWord word = entry.Load();;) {
     if (word.state() == PageState::kDirtying) {
-      entry.MoveTo(PageState::kDirty, kPinned);
+      entry.MoveTo(PageState::kDirty, kLasting);
       region.NoteProgress();
       return;
     }

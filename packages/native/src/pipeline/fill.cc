@@ -31,7 +31,6 @@ Fill* Pager::ClaimFill(Region& region, PageIndex page, PageIndex count_max, Fill
   const PageState from = heal ? PageState::kFailed : PageState::kAbsent;
   if (word.state() != from) return nullptr;
   // 1. This page and the neighbours that are in the same state.
-  const uint32_t eviction_number = region.table[page].link.load(std::memory_order_relaxed);
   PageIndex count = 0;
   while (count < count_max && page + count < region.page_count) {
     PageEntry& entry = region.table[page + count];
@@ -44,7 +43,6 @@ Fill* Pager::ClaimFill(Region& region, PageIndex page, PageIndex count_max, Fill
   // 2. The fill that owns them.
   auto* fill = new Fill(*this, region, page, count, cause);
   fill->heals = heal;
-  fill->hot = !heal && region.buffer->IsHotRefault(eviction_number);
   fill->started_ns = NowNs();
   region.in_flight.fetch_add(1);
   return fill;
@@ -59,8 +57,6 @@ Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, F
   auto* fill = new Fill(*this, region, page, count, cause);
   fill->frames = std::move(frames);
   fill->filled = true;
-  // What was read ahead is new; what was taken away and is wanted again is hot.
-  fill->hot = read_ahead_pages == 0;
   fill->started_ns = NowNs();
   region.in_flight.fetch_add(1);
   region.counters.Add(Counter::kReadAheadUsedBytes, read_ahead_pages * region.page_bytes);
@@ -90,7 +86,7 @@ bool Pager::TakeMemoryFor(Fill* fill) {
 bool Pager::StartFill(Fill* fill) {
   // 1. Memory first: a fill that has none waits for the evictors, unless it is only a guess.
   if (!TakeMemoryFor(fill)) {
-    if (fill->cause == FillCause::kReadAhead) {
+    if (IsGuess(fill->cause)) {
       EndFill(fill, Status::Fail(ENOMEM, "no memory for read-ahead"));
     } else {
       Park(fill);
@@ -154,7 +150,7 @@ void Pager::FinishFill(Fill* fill, StoreResult result) {
     region.counters.Add(Counter::kFills, fill->count);
     region.counters.Add(Counter::kFillBytes, bytes);
     region.counters.AddFillLatency(NowNs() - fill->started_ns);
-    if (fill->cause == FillCause::kReadAhead) region.counters.Add(Counter::kReadAheadBytes, bytes);
+    if (IsGuess(fill->cause)) region.counters.Add(Counter::kReadAheadBytes, bytes);
     // Zeros where the store has nothing: a hole, and behind the end of the store.
     uint64_t offset = 0;
     const uint64_t valid = result.hole ? 0 : bytes;
@@ -180,7 +176,7 @@ void Pager::HandleFillError(Fill* fill, const Status& status) {
   Region& region = fill->region;
   region.counters.Add(Counter::kStoreErrors);
   // 1. A guess that failed is nobody's trouble; who asked meanwhile asks again.
-  if (fill->cause == FillCause::kReadAhead) {
+  if (IsGuess(fill->cause)) {
     EndFill(fill, status);
     return;
   }
@@ -228,7 +224,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
   // 1. Nobody touches the page yet: it may be tried again by whoever does.
   PageWord word = entry.Load();
   while (fill->cause == FillCause::kPrefault && !fill->heals && !word.Has(kWanted)) {
-    const PageWord absent = PageWord(word.bits() & kPinned).In(PageState::kAbsent);
+    const PageWord absent = PageWord(word.bits() & kLasting).In(PageState::kAbsent);
     if (!entry.Replace(&word, absent)) continue;
     EndFill(fill, status);
     return;
@@ -240,7 +236,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
                             std::to_string(region.StoreOffset(fill->first)) + ": " +
                             status.message + "; touching offset " + std::to_string(offset) +
                             " of the region raises SIGBUS until prefault() succeeds");
-  entry.MoveTo(PageState::kFailed, kPinned);
+  entry.MoveTo(PageState::kFailed, kLasting);
   if (uffd_.has_poison()) {
     if (!fill->heals) uffd_.Poison(address, region.page_bytes);
   } else {
@@ -251,7 +247,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
 }
 
 void Pager::AbandonFill(Region& region, PageIndex page) {
-  const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kPinned);
+  const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
   if (before.Has(kWanted | kWantedForWriting)) WakePage(region, page);
 }
 
@@ -260,7 +256,7 @@ void Pager::EndFill(Fill* fill, Status status) {
   // Pages that still are filling end without an answer.
   if (!status.ok()) {
     for (PageIndex page = fill->first; page < fill->first + fill->count; page++) {
-      if (fill->cause == FillCause::kReadAhead) AbandonFill(region, page);
+      if (IsGuess(fill->cause)) AbandonFill(region, page);
     }
     if (!fill->frames.empty()) region.buffer->PutFrames(*region.pool, fill->frames);
     const bool copies = fill->cause != FillCause::kReadAhead && !MovesIn(region, fill->for_write);

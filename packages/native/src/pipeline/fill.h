@@ -22,7 +22,13 @@ enum class FillCause : uint8_t {
   kFault,      // a thread waits: the page is mapped at once
   kPrefault,   // the caller asked: mapped too, but nobody waits yet
   kReadAhead,  // a guess: the pages go to standby
+  kWindow,     // the rest of a sequence that has proved itself: mapped, though nobody waits
 };
+
+// Nobody asked: such a fill is given up where it meets trouble.
+constexpr bool IsGuess(FillCause cause) {
+  return cause == FillCause::kReadAhead || cause == FillCause::kWindow;
+}
 
 struct Fill final : StoreCall {
   Fill(Pager& fill_pager, Region& fill_region, PageIndex first_page, PageIndex page_count,
@@ -42,8 +48,6 @@ struct Fill final : StoreCall {
   FillCause cause;
   // A write waits: the page arrives writable and dirty.
   bool for_write = false;
-  // The page came back soon after it was evicted.
-  bool hot = false;
   // Poison markers lie in the way.
   bool heals = false;
   // The bytes are in the frames: only memory to map them is missing.

@@ -27,9 +27,9 @@ void Pager::Map(Fill* fill, bool hole) {
   uint8_t* const begin = region.AddressOf(fill->first);
   const uint64_t bytes = fill->count * region.page_bytes;
   // 1. Places in the queues. Who arrives writable counts as dirty from before it can be written.
-  region.buffer->InsertMapped(region, fill->first, fill->count, fill->hot);
+  region.buffer->InsertMapped(region, fill->first, fill->count);
   if (fill->for_write) {
-    region.table[fill->first].MoveTo(PageState::kDirtying, kPinned);
+    region.table[fill->first].MoveTo(PageState::kDirtying, kLasting);
     region.table.AddDirty(fill->first, 1);
     region.buffer->dirty_bytes.fetch_add(region.page_bytes);
   }
@@ -53,7 +53,7 @@ void Pager::Map(Fill* fill, bool hole) {
   TestPoint("after-map");
   // 3. The words, and with them the page is anybody's.
   if (fill->for_write) {
-    region.table[fill->first].MoveTo(PageState::kDirty, kPinned);
+    region.table[fill->first].MoveTo(PageState::kDirty, kLasting);
   } else {
     for (PageIndex page = fill->first; page < fill->first + fill->count; page++) {
       PublishMapped(region, page, hole ? uint32_t{kZero} : 0u);
@@ -95,7 +95,7 @@ void Pager::MoveIn(Region& region, PageIndex page, SlotRun run) {
 void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
   PageEntry& entry = region.table[page];
   for (PageWord word = entry.Load();;) {
-    const PageWord kept(word.bits() & kPinned);
+    const PageWord kept(word.bits() & kLasting);
     if (!word.Has(kWantedForWriting)) {
       if (entry.Replace(&word, kept.In(PageState::kClean).With(flags))) return;
       continue;
@@ -112,7 +112,7 @@ void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
 void Pager::PublishDirty(Region& region, PageIndex page) {
   TestPoint("before-unprotect");
   uffd_.Unprotect(region.AddressOf(page), region.page_bytes);
-  region.table[page].MoveTo(PageState::kDirty, kPinned);
+  region.table[page].MoveTo(PageState::kDirty, kLasting);
   region.NoteProgress();
 }
 

@@ -149,7 +149,7 @@ class Pager {
 
   // read_ahead.cc
   void FillAhead(Region& region, const ReadAheadPlan& plan);
-  void MapWindow(Region& region, PageIndex first, PageIndex count);
+  void FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 
   // write_back.cc
   void SettleWrittenPage(Region& region, PageIndex page, bool accepted);
@@ -160,7 +160,7 @@ class Pager {
   bool EvictOnce(PageBuffer& buffer);
   void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
   bool MoveOut(const Victim& victim, uint64_t moved_bytes);
-  void DropMemory(const Victim& victim);
+  void DropMemory(const Victim& victim, bool remember);
   void KeepVictim(const Victim& victim);
   void FinishVictim(const Victim& victim, PageWord before);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();

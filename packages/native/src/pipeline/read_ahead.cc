@@ -64,18 +64,19 @@ void ReadAhead::Resize(Region& region, Stream* stream) {
 
 ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex page) {
   ReadAheadPlan plan;
-  const bool in_window = page >= stream->marker && page < stream->end;
-  if (in_window) plan.map_count = static_cast<PageIndex>(stream->end - page - 1);
-  // Behind the marker (evicted meanwhile), or before the window: nothing new to read.
-  if (!in_window && page < stream->end) return plan;
+  if (page < stream->marker) {
+    // It was mapped ahead and taken away before its turn: the window is too large.
+    stream->window = std::max<PageIndex>(1, stream->window / 2);
+    return plan;
+  }
+  if (page < stream->end) plan.used_count = static_cast<PageIndex>(stream->end - stream->marker);
   Resize(region, stream);
   const int64_t first = std::max<int64_t>(stream->end, int64_t{page} + 1);
   const int64_t end = std::min<int64_t>(first + stream->window, region.page_count);
   stream->marker = first;
   stream->end = std::max(end, first);
-  if (end <= first) return plan;
   plan.fill_first = static_cast<PageIndex>(first);
-  plan.fill_count = static_cast<PageIndex>(end - first);
+  plan.fill_count = static_cast<PageIndex>(stream->end - first);
   return plan;
 }
 
@@ -114,38 +115,30 @@ ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, pid_t thread_id
 }
 
 void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
+  region.counters.Add(Counter::kReadAheadUsedBytes, plan.used_count * region.page_bytes);
   const auto run_max = static_cast<PageIndex>(
       std::max<uint64_t>(1, region.store->traits().call_bytes_max / region.page_bytes));
   for (PageIndex i = 0; i < plan.fill_count;) {
     const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
-    const PageIndex count = plan.stride == 1 ? std::min(run_max, plan.fill_count - i) : 1;
-    Fill* fill = nullptr;
-    if (region.table[page].Load().state() == PageState::kAbsent) {
-      fill = ClaimFill(region, page, count, FillCause::kReadAhead);
-    }
-    i += fill ? fill->count : 1;
-    if (!fill) continue;
-    if (region.store->traits().blocking) {
-      Post(fill);
-    } else {
-      StartFill(fill);
-    }
+    const bool parks = plan.stride != 1 || i == 0;
+    PageIndex count = parks ? 1 : std::min(run_max, plan.fill_count - i);
+    FillOneRunAhead(region, page, &count, parks ? FillCause::kReadAhead : FillCause::kWindow);
+    i += count;
   }
 }
 
-void Pager::MapWindow(Region& region, PageIndex first, PageIndex count) {
-  for (PageIndex page = first; page < first + count; page++) {
-    PageEntry& entry = region.table[page];
-    PageWord word = entry.Load();
-    // Not there yet: it will be mapped when it is.
-    while (word.state() == PageState::kFilling && !word.Has(kWanted)) {
-      if (entry.Replace(&word, word.With(kWanted))) break;
-    }
-    if (word.state() != PageState::kStandby) continue;
-    Fill* fill = ClaimFill(region, page, first + count - page, FillCause::kPrefault);
-    if (!fill) continue;
-    page += fill->count - 1;
-    if (!StartFill(fill)) Post(fill);
+// Claims what is absent from `page` on, up to `*count`, which becomes how far it got.
+void Pager::FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause) {
+  Fill* fill = nullptr;
+  if (region.table[page].Load().state() == PageState::kAbsent) {
+    fill = ClaimFill(region, page, *count, cause);
+  }
+  *count = fill ? fill->count : 1;
+  if (!fill) return;
+  if (region.store->traits().blocking) {
+    Post(fill);
+  } else {
+    StartFill(fill);
   }
 }
 

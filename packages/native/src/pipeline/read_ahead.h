@@ -1,9 +1,10 @@
 // Predicts what a thread will touch next from the faults it takes: sequences and strides. The
 // window of a stream doubles while it is used and closes when what was read is dropped unused.
 //
-// A sequence costs one fault a window: the pages of a window wait on standby, the fault on its first
-// page maps them all and starts the window after it (the marker of Linux's mm/readahead.c). Called
-// by the leading filler only, which is one thread at a time; takes no lock.
+// A sequence costs one fault a window: the window is mapped as it comes, but for its first page, the
+// marker, which waits on standby; the fault on it starts the window after (the marker of Linux's
+// mm/readahead.c). Guesses of a stride wait on standby all. Called by the leading filler only, which
+// is one thread at a time; takes no lock.
 #pragma once
 
 #include <sys/types.h>
@@ -19,12 +20,12 @@ struct Region;
 
 // What to do about one fault, in pages.
 struct ReadAheadPlan {
-  // Pages behind the faulting one that are expected at once: map what is on standby.
-  PageIndex map_count = 0;
   // Pages to fill ahead: `fill_count` of them, `stride` apart.
   PageIndex fill_first = 0;
   PageIndex fill_count = 0;
   int64_t stride = 1;
+  // Pages of the window that was reached with this fault.
+  PageIndex used_count = 0;
 };
 
 class ReadAhead {
@@ -41,7 +42,7 @@ class ReadAhead {
     // Faults in a row that came as predicted.
     uint32_t streak = 0;
     PageIndex window = 0;
-    // Sequences: read ahead and not mapped yet are [marker, end). Strides: `end` is the page up to
+    // Sequences: the window that was read last is [marker, end). Strides: `end` is the page up to
     // which was read ahead.
     int64_t marker = 0;
     int64_t end = 0;

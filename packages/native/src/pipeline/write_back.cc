@@ -64,7 +64,7 @@ void Pager::SettleWrittenPage(Region& region, PageIndex page, bool accepted) {
   PageEntry& entry = region.table[page];
   for (PageWord word = entry.Load();;) {
     CHECK(word.state() == PageState::kWritingBack);
-    const PageWord kept(word.bits() & kPinned);
+    const PageWord kept(word.bits() & kLasting);
     // A pinned page may be written by a device without a fault: it is never called clean.
     const bool dirty = !accepted || word.Has(kRewritten | kPinned);
     PageState next = dirty ? PageState::kDirty : PageState::kClean;
