@@ -53,7 +53,7 @@ TEST(residency_never_exceeds_the_budget) {
     const auto buffer = BufferOf(2 * kMiB);
     Mapped region(file, buffer, {.page_bytes = 65536, .writable = writable});
     std::mt19937_64 random(Seed());
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 6000; i++) {
       const uint64_t word = random() % (region.bytes() / 8);
       if (writable && i % 3 == 0) {
         region.words()[word] = region.words()[word];
@@ -81,7 +81,7 @@ TEST(a_buffer_of_two_pages_is_enough) {
 TEST(no_update_is_lost_while_pages_are_written_back_and_evicted) {
   constexpr int kThreads = 4;
   constexpr uint64_t kPages = 64;
-  constexpr uint64_t kRounds = 60000;
+  constexpr uint64_t kRounds = 20000;
   const DataFile file(kPages * 4096, false);
   {
     Mapped region(file, BufferOf(16 * 4096), {.page_bytes = 4096});

