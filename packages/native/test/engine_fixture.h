@@ -1,5 +1,5 @@
-// What the engine's tests share: a data file with known bytes, a region over it, and operations that
-// wait. Everything is given back at the end of a test.
+// What the engine's tests share: a data file with known bytes, a region over it, and operations
+// that wait. Everything is given back at the end of a test.
 #pragma once
 
 #include <fcntl.h>

@@ -33,7 +33,9 @@ TEST(writes_reach_the_store_through_a_small_buffer) {
       Mapped region(file, BufferOf(std::max<uint64_t>(kMiB, 2 * page_bytes)),
                     {.page_bytes = page_bytes});
       for (uint64_t i = 0; i < region.bytes() / 8; i += 64) region.words()[i] = i;
-      for (uint64_t i = 1; i < region.bytes() / 8; i += 64) region.words()[i] = region.words()[i] + 1;
+      for (uint64_t i = 1; i < region.bytes() / 8; i += 64) {
+        region.words()[i] = region.words()[i] + 1;
+      }
       uint64_t wrong = 0;
       for (uint64_t i = 0; i < region.bytes() / 8; i += 64) wrong += region.words()[i] != i;
       EXPECT_EQ(wrong, 0u);

@@ -74,8 +74,8 @@ Status WriteZeros(Store& store, uint64_t offset, uint64_t byte_length) {
   return Status::Ok();
 }
 
-// Zeroes bytes of the mapping by a system call: a page that cannot be filled is an error then, where
-// a plain store would raise SIGBUS.
+// Zeroes bytes of the mapping by a system call: a page that cannot be filled is an error then,
+// where a plain store would raise SIGBUS.
 Status ZeroMappedBytes(Region& region, uint64_t offset, uint64_t byte_length) {
   const UniqueFd zeros(open("/dev/zero", O_RDONLY | O_CLOEXEC));
   if (!zeros) return SystemError(errno, "/dev/zero");

@@ -105,7 +105,8 @@ void Unpin(const std::shared_ptr<Region>& region, ByteRange range);
 RegionStats StatsOf(const Region& region);
 
 // Writes everything back, makes it durable, unmaps, gives everything back; stops the engine when it
-// was the last region. On failure the region stays open, with its data, and close may be repeated.
+// was the last region. On failure the region stays open, with its data, and close may be repeated;
+// a failure that is not retryable is reported once, and the next close succeeds.
 // REQUIRES: no thread touches the region any more.
 void Close(const std::shared_ptr<Region>& region, Callback done);
 

@@ -1,5 +1,5 @@
-// The one engine of the process: its pager and job threads, alive while regions are. Not part of the
-// engine's face; shared by the files that implement it.
+// The one engine of the process: its pager and job threads, alive while regions are. Not part of
+// the engine's face; shared by the files that implement it.
 #pragma once
 
 #include <memory>

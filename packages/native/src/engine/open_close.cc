@@ -66,7 +66,13 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   if (closing.writable) {
     UnpinAll(closing);
     Status status = FlushPages(pager, closing, {0, closing.page_count});
-    if (!status.ok()) return status;
+    // A store that can never be made durable again is reported once, and then let go: the pages
+    // that its kernel dropped cannot be written again from here.
+    const bool final = !status.ok() && !status.retryable;
+    if (!status.ok() && !(final && closing.close_refused)) {
+      closing.close_refused = true;
+      return status;
+    }
   }
   // 2. What is under way ends, and no filler finds the region any more.
   WaitUntilIdle(closing);

@@ -1,5 +1,5 @@
-// Operations on ranges of pages, each as a function that waits until it is done. Run on job threads,
-// which may be blocked in a store; never on a filler or evictor.
+// Operations on ranges of pages, each as a function that waits until it is done. Run on job
+// threads, which may be blocked in a store; never on a filler or evictor.
 #pragma once
 
 #include <vector>

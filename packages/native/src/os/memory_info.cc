@@ -66,9 +66,9 @@ MemoryInfo ReadMemoryInfo() {
   MemoryInfo info;
   std::ifstream file("/proc/meminfo");
   for (std::string line; std::getline(file, line);) {
-    const auto value = [&] { return std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 10); };
-    if (line.starts_with("MemTotal:")) info.total_bytes = value() * 1024;
-    if (line.starts_with("MemAvailable:")) info.available_bytes = value() * 1024;
+    const uint64_t kib = std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 10);
+    if (line.starts_with("MemTotal:")) info.total_bytes = kib * 1024;
+    if (line.starts_with("MemAvailable:")) info.available_bytes = kib * 1024;
   }
   info.available_bytes = std::min(info.available_bytes, LeftInCgroups());
   return info;

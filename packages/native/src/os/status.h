@@ -20,8 +20,12 @@ struct Status {
   bool ok() const { return error == 0; }
 
   static Status Ok() { return {}; }
-  static Status Fail(int error, std::string message) { return {error, false, std::move(message), {}}; }
-  static Status Retry(int error, std::string message) { return {error, true, std::move(message), {}}; }
+  static Status Fail(int error, std::string message) {
+    return {error, false, std::move(message), {}};
+  }
+  static Status Retry(int error, std::string message) {
+    return {error, true, std::move(message), {}};
+  }
 };
 
 // "what: strerror (errno)", for a system call that failed.

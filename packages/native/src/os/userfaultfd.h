@@ -22,7 +22,8 @@ enum class UffdOutcome : uint8_t {
 
 class Userfaultfd {
  public:
-  // Non-blocking, and with faults that are raised inside system calls. `features_denied`: bits to go without, for tests of the fallbacks.
+  // Non-blocking, and with faults that are raised inside system calls. `features_denied`: bits to
+  // go without, for tests of the fallbacks.
   static Status Open(uint64_t features_denied, Userfaultfd* uffd);
 
   int fd() const { return fd_.get(); }

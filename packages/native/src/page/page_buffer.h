@@ -2,9 +2,9 @@
 // order in which pages leave. Nothing here does I/O or touches a page; the stages of the pipeline
 // decide and act, the buffer keeps the books. Thread-safe; one mutex, held for bookkeeping only.
 //
-// A page with memory is on exactly one queue, or between queues while an eviction or a fill owns it:
-// probation (mapped, new), protected (mapped, came back once), standby (taken from the mapping, its
-// bytes still in a frame). See docs/decisions/0001-eviction-policy.md.
+// A page with memory is on exactly one queue, or between queues while an eviction or a fill owns
+// it: probation (mapped, new), protected (mapped, came back once), standby (taken from the mapping,
+// its bytes still in a frame). See docs/decisions/0001-eviction-policy.md.
 #pragma once
 
 #include <atomic>
@@ -102,8 +102,8 @@ class PageBuffer {
   // and hands out their frames. Returns how many; 0 when the page is not on standby any more.
   PageIndex TakeStandby(Region& region, PageIndex first, PageIndex count_max,
                         std::vector<SlotRun>* frames, uint32_t* read_ahead_pages);
-  // A mapped or standby page left by other ways than eviction (close, discard): forgets its node and
-  // puts its frame, if any, back. The memory of a mapped page is the caller's to give back, and
+  // A mapped or standby page left by other ways than eviction (close, discard): forgets its node
+  // and puts its frame, if any, back. The memory of a mapped page is the caller's to give back, and
   // counted out here. REQUIRES: the caller owns the page's state.
   void Forget(Region& region, PageIndex page, bool holds_memory);
 
@@ -111,9 +111,9 @@ class PageBuffer {
 
   // Mapped bytes to evict now to reach the low watermark; 0 below the high one.
   uint64_t BytesToEvict() const;
-  // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each a
-  // slot to move to. Other pages met on the way go to the tail; `dirty` names the dirty ones, which
-  // count, or is null, and the search ends early. Each page named counts as in flight.
+  // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each
+  // a slot to move to. Other pages met on the way go to the tail; `dirty` names the dirty ones,
+  // which count, or is null, and the search ends early. Each page named counts as in flight.
   void ChooseVictims(uint64_t bytes, std::vector<Victim>* victims, std::vector<Victim>* dirty);
   // Claims one mapped clean page for eviction. False when it is not clean, or pinned.
   bool ClaimVictim(Region& region, PageIndex page, Victim* victim);

@@ -45,6 +45,8 @@ struct Region {
   // Write-backs are not started before this time after the store refused one.
   std::atomic<int64_t> write_back_not_before_ns{0};
   std::atomic<uint32_t> write_backs_refused{0};
+  // A close has failed; used by one close at a time.
+  bool close_refused = false;
   // Read-ahead pages that were dropped before anybody asked for them, since the last reckoning.
   std::atomic<uint32_t> read_ahead_wasted{0};
 
@@ -80,7 +82,8 @@ struct Region {
   }
 };
 
-// Tells the region's subscribers, under its mutex: once Unsubscribe has returned, the sink is at rest.
+// Tells the region's subscribers, under its mutex: once Unsubscribe has returned, the sink is at
+// rest.
 void Publish(Region& region, const RegionEvent& event);
 
 }  // namespace umap

@@ -1,6 +1,7 @@
-// Evict: take clean pages out of the mapping, atomically and in runs, onto standby or out of memory.
-// Runs on evictors, which keep the buffer between its watermarks; on fillers that find no memory;
-// and where a write-back for eviction ended. It must never drop a page that is newer than the store.
+// Evict: take clean pages out of the mapping, atomically and in runs, onto standby or out of
+// memory. Runs on evictors, which keep the buffer between its watermarks; on fillers that find no
+// memory; and where a write-back for eviction ended. It must never drop a page that is newer than
+// the store.
 #include <sched.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
-// Fault: read what the kernel reports, claim the page, answer. Runs on fillers: the leader reads and
-// answers what it can without waiting; what would block it goes to followers, and it hands the lead
-// on before it blocks itself. It must never touch an absent page, and never block while it leads.
+// Fault: read what the kernel reports, claim the page, answer. Runs on fillers: the leader reads
+// and answers what it can without waiting; what would block it goes to followers, and it hands the
+// lead on before it blocks itself. It must never touch an absent page, and never block while it
+// leads.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,8 +19,8 @@
 namespace umap {
 namespace {
 
-// Waking a halted CPU costs more than a whole fault, so the leader looks again for a while before it
-// sleeps: as long as faults come that densely.
+// Waking a halted CPU costs more than a whole fault, so the leader looks again for a while before
+// it sleeps: as long as faults come that densely.
 class Spin {
  public:
   void NoteFault() {

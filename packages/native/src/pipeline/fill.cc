@@ -1,5 +1,5 @@
-// Fill: claim pages, find memory for them, ask the store, hand the bytes to map. Runs on fillers, on
-// the threads that prefault, and, to finish, on whichever thread the store answers.
+// Fill: claim pages, find memory for them, ask the store, hand the bytes to map. Runs on fillers,
+// on the threads that prefault, and, to finish, on whichever thread the store answers.
 #include "pipeline/fill.h"
 
 #include <algorithm>

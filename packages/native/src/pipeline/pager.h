@@ -57,8 +57,8 @@ class Pager {
   // state by now.
   Fill* ClaimFill(Region& region, PageIndex page, PageIndex count_max, FillCause cause,
                   bool heal = false);
-  // Drives a fill as far as it goes without waiting. False: it would block, and the caller passes it
-  // on by Post, or calls RunFill from a thread that may wait.
+  // Drives a fill as far as it goes without waiting. False: it would block, and the caller passes
+  // it on by Post, or calls RunFill from a thread that may wait.
   bool StartFill(Fill* fill);
   void RunFill(Fill* fill);
   // To a follower.

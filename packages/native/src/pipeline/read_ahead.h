@@ -1,10 +1,10 @@
 // Predicts what a thread will touch next from the faults it takes: sequences and strides. The
 // window of a stream doubles while it is used and closes when what was read is dropped unused.
 //
-// A sequence costs one fault a window: the window is mapped as it comes, but for its first page, the
-// marker, which waits on standby; the fault on it starts the window after (the marker of Linux's
-// mm/readahead.c). Guesses of a stride wait on standby all. Called by the leading filler only, which
-// is one thread at a time; takes no lock.
+// A sequence costs one fault a window: the window is mapped as it comes, but for its first page,
+// the marker, which waits on standby; the fault on it starts the window after (the marker of
+// Linux's mm/readahead.c). Guesses of a stride wait on standby all. Called by the leading filler
+// only, which is one thread at a time; takes no lock.
 #pragma once
 
 #include <sys/types.h>

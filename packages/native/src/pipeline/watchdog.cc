@@ -184,8 +184,8 @@ void Pager::NameStalls() {
     if (parked_since_ns_ == 0) parked_since_ns_ = now;
     if (now - parked_since_ns_ >= kStallNs) {
       named = std::to_string(parked_count_.load()) +
-              " page fills wait for memory: every page of the buffer is pinned, or dirty and refused "
-              "by its store" + Explain(FindBlockedThreads(), false);
+              " page fills wait for memory: every page of the buffer is pinned, or dirty and "
+              "refused by its store" + Explain(FindBlockedThreads(), false);
     }
   } else {
     parked_since_ns_ = 0;
