@@ -19,7 +19,7 @@ export interface SortTask {
 
 const pageBytes = 64 * 1024
 const wordBytes = 4
-const stepBytes = 4 * 2 ** 20
+const stepBytes = 2 ** 20
 
 /** Writes, sorts and checks the file; throws an `Error` when it is not sorted or not the same. */
 export async function runSortTask(run: Run, task: SortTask): Promise<MappingReport[]> {
