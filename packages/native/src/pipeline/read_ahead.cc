@@ -69,7 +69,8 @@ ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex pa
     stream->window = std::max<PageIndex>(1, stream->window / 2);
     return plan;
   }
-  if (page < stream->end) plan.used_count = static_cast<PageIndex>(stream->end - stream->marker);
+  // The marker counts for itself when it is taken from standby.
+  if (page < stream->end) plan.used_count = static_cast<PageIndex>(stream->end - stream->marker - 1);
   Resize(region, stream);
   const int64_t first = std::max<int64_t>(stream->end, int64_t{page} + 1);
   const int64_t end = std::min<int64_t>(first + stream->window, region.page_count);
