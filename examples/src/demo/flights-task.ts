@@ -29,7 +29,7 @@ async function askArrow(run: Run): Promise<MappingReport> {
   const mapping = { title: 'Arrow', path, access: 'read-only', pageBytes: 16 * 1024 } as const
   const bufferBytes = 512 * 1024
   return runMapped(run, { ...mapping, bufferBytes }, async ({ region }) => {
-    run.progress.start('which hour do flights leave latest? (Arrow)', 1)
+    run.progress.start('flights are latest at (Arrow)', 1)
     const answer = latestHour(region.view(Uint8Array))
     requireSame(answer.text, latestHour(await readFile(path)).text)
     run.progress.finish(`${answer.text}; the plain file says the same`)
@@ -47,7 +47,7 @@ function latestHour(bytes: Uint8Array): { text: string; valueCount: number } {
     for (let row = 0; row < batch.numRows; row++) delays.add(Math.floor(times[row]!), minutes[row]!)
   }
   const { key, mean } = delays.largest(1000)
-  const text = `${key}:00 to ${key}:59, ${mean.toFixed(1)} minutes late on average`
+  const text = `${key}:00 to ${key}:59, ${mean.toFixed(1)} minutes on average`
   return { text: `${text} (${table.numRows} flights)`, valueCount: 2 * table.numRows }
 }
 
@@ -61,7 +61,7 @@ async function askParquet(run: Run): Promise<MappingReport> {
       slice: (start, end = region.byteLength) =>
         region.view(Uint8Array, start, end - start).slice().buffer,
     }
-    run.progress.start('which airport do flights leave latest? (Parquet)', 2 * region.byteLength)
+    run.progress.start('flights are latest from (Parquet)', 2 * region.byteLength)
     const answer = await latestAirport(mappedFile, turn)
     requireSame(answer, await latestAirport(await asyncBufferFromFile(path), turn))
     run.progress.finish(`${answer}; the plain file says the same`)
@@ -98,7 +98,7 @@ async function latestAirport(
     await turn(file.byteLength / metadata.row_groups.length)
   }
   const { key, mean } = delays.largest(10_000)
-  return `${key}, ${mean.toFixed(1)} minutes late on average (${rowStart} flights)`
+  return `${key}, ${mean.toFixed(1)} minutes on average (${rowStart} flights)`
 }
 
 /** Mean values by key. */
