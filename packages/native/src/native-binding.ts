@@ -144,6 +144,9 @@ export interface NativeBinding {
 export interface NativeAddon extends NativeBinding {
   /** The class of the errors that this environment's functions throw. */
   setErrorClass(errorClass: typeof NativeError): void
-  /** The process is about to end: store hosts that die from now on fail their calls at once. */
-  processExiting(): void
+  /**
+   * The main thread's JavaScript is done. From now on nothing waits for a store host that is gone;
+   * where that leaves a thread blocked, the process ends all the same, with `exitCode`.
+   */
+  processExiting(exitCode: number): void
 }

@@ -12,7 +12,7 @@ export class NativeError extends Error {
   /** Whether the same operation may succeed when it is repeated. */
   readonly retryable: boolean
   /** The error of a JavaScript store, serialised as JSON; undefined for everything else. */
-  readonly detail?: string
+  declare readonly detail?: string
 
   // On the prototype, so that the name is known when the stack's first line is made.
   static {

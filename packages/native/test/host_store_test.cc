@@ -358,19 +358,21 @@ TEST(without_a_worker_calls_fail_after_the_grace) {
   host->Close();
 }
 
-TEST(end_of_the_grace_fails_at_once_when_the_worker_dies) {
-  const auto host = MakeHost(1 << 16, 3'600'000);
+TEST(calls_keep_waiting_when_the_worker_dies_because_the_process_ends) {
+  const auto host = MakeHost(1 << 16, 0);
   HostStore store(host, kKey, Traits(2, 4096), "test store");
   Server server(*host);
   TestCall call(StoreOp::kDiscard, 0, nullptr);
   store.Submit(&call);
   server.Take();
-  host->EndGrace();
-  EXPECT_EQ(call.times(), 0);
+  host->KeepWaiting();
   host->Detach(server.session);
-  EXPECT_EQ(call.times(), 1);
-  EXPECT_EQ(call.Wait().status.error, ECONNRESET);
+  TestCall late(StoreOp::kDiscard, 0, nullptr);
+  store.Submit(&late);
+  EXPECT_EQ(host->Stats().pending, 2u);
   host->Close();
+  EXPECT_EQ(call.Wait().status.error, ECONNRESET);
+  EXPECT_EQ(late.Wait().status.error, ECONNRESET);
 }
 
 TEST(close_fails_what_waits_and_what_is_in_flight_and_what_comes) {

@@ -6,6 +6,7 @@
 
 #include "binding/environment.h"
 #include "binding/exports.h"
+#include "binding/process_exit.h"
 
 namespace umap {
 
@@ -21,7 +22,7 @@ void StayLoaded() {
 }
 
 // process.exit() runs no cleanup hook of the main environment, but it does run these.
-bool PrepareAtExit() { return std::atexit(PrepareForExitOnce) == 0; }
+bool PrepareAtExit() { return std::atexit(FinishAtExit) == 0; }
 
 void AddExports(Napi::Env env, Napi::Object exports) {
   for (const std::span<const Export> table :

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "binding/exports.h"
+#include "binding/process_exit.h"
 #include "engine/engine.h"
 #include "os/log.h"
 #include "os/probe.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr uint64_t kThreadsMax = 1024;
 constexpr uint64_t kFaultEventsMax = 65'536;
 constexpr uint64_t kFeatureBitMax = 63;
+constexpr uint64_t kExitCodeMax = 255;
 constexpr uint64_t kDelayMsMax = 600'000;
 
 Napi::Value ProbeMachine(Environment& environment, Arguments&) {
@@ -52,8 +54,9 @@ Napi::Value SetErrorClass(Environment& environment, Arguments& arguments) {
   return {};
 }
 
-Napi::Value AnnounceExit(Environment&, Arguments&) {
-  EndGraceOfHosts();
+Napi::Value ProcessExiting(Environment&, Arguments& arguments) {
+  const uint64_t exit_code = arguments.Whole(arguments[0], "exitCode", kExitCodeMax);
+  if (arguments.ok()) BeginExit(static_cast<int>(exit_code));
   return {};
 }
 
@@ -75,7 +78,7 @@ constexpr Export kEngineExports[] = {
     {"probe", Bound<ProbeMachine>},
     {"configureEngine", Bound<ConfigureEngineFrom>},
     {"setErrorClass", Bound<SetErrorClass>},
-    {"processExiting", Bound<AnnounceExit>},
+    {"processExiting", Bound<ProcessExiting>},
 };
 
 constexpr Export kTestExports[] = {

@@ -5,18 +5,15 @@
 
 #include <unistd.h>
 
-#include <atomic>
 #include <utility>
 
 #include "binding/id_table.h"
+#include "binding/process_exit.h"
 #include "engine/engine.h"
 
 namespace umap {
 
 namespace {
-
-std::atomic<bool> g_process_exiting = false;
-std::atomic<bool> g_prepared_for_exit = false;
 
 void DeleteEnvironment(napi_env, void* data, void*) { delete static_cast<Environment*>(data); }
 
@@ -42,7 +39,7 @@ Environment* Environment::Of(napi_env env) {
 void Environment::CleanUp(void* data) {
   static_cast<Environment*>(data)->LetGo();
   // The main thread's environment is the last one: Node has joined all workers before.
-  if (getpid() == gettid()) PrepareForExitOnce();
+  if (getpid() == gettid()) FinishAtExit();
 }
 
 void Environment::LetGo() {
@@ -58,6 +55,8 @@ void Environment::LetGo() {
   }
   served.clear();
   for (const uint64_t id : hosts) {
+    // A thread that is blocked in a fault would be killed by the failure of its call.
+    if (IsProcessExiting()) break;
     if (const auto host = Table<StoreHost>().Remove(id)) host->Close();
   }
   hosts.clear();
@@ -88,19 +87,6 @@ bool Environment::MapsRegion() const {
     if (use.mappings > 0) return true;
   }
   return false;
-}
-
-void EndGraceOfHosts() {
-  g_process_exiting = true;
-  for (const auto& host : Table<StoreHost>().All()) host->EndGrace();
-}
-
-bool ProcessExiting() { return g_process_exiting; }
-
-void PrepareForExitOnce() {
-  if (g_prepared_for_exit.exchange(true)) return;
-  EndGraceOfHosts();
-  PrepareForExit();
 }
 
 }  // namespace umap

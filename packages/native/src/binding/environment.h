@@ -82,11 +82,4 @@ class Environment {
   std::shared_ptr<JsQueue> queue_;
 };
 
-// The process is about to end: from now on no call waits for a store host that died.
-void EndGraceOfHosts();
-// True after EndGraceOfHosts.
-bool ProcessExiting();
-// Lets the engine write back what it can. Once; later calls do nothing.
-void PrepareForExitOnce();
-
 }  // namespace umap

@@ -16,6 +16,44 @@
 
 namespace umap {
 
+namespace {
+
+// Steps of closing that the engine works on, in all regions.
+struct Steps {
+  Mutex mutex;
+  CondVar changed;
+  uint32_t count GUARDED_BY(mutex) = 0;
+
+  // Never destroyed: engine threads may be at work until the process has ended.
+  static Steps& Get() {
+    static auto* const steps = new Steps();
+    return *steps;
+  }
+  void Begin() {
+    MutexLock lock(mutex);
+    count += 1;
+  }
+  void End() {
+    MutexLock lock(mutex);
+    count -= 1;
+    changed.NotifyAll();
+  }
+};
+
+}  // namespace
+
+bool HeldRegion::WaitForEngine(std::chrono::milliseconds time) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  Steps& steps = Steps::Get();
+  MutexLock lock(steps.mutex);
+  while (steps.count > 0) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return false;
+    steps.changed.WaitFor(steps.mutex, left);
+  }
+  return true;
+}
+
 std::shared_ptr<HeldRegion> HeldRegion::Hold(std::shared_ptr<Region> region,
                                              const RegionFacts& facts, uint64_t* id) {
   auto held = std::make_shared<HeldRegion>(std::move(region), facts);
@@ -153,6 +191,7 @@ void HeldRegion::Advance() {
     busy_ = true;
     region = region_;
   }
+  Steps::Get().Begin();
   const auto self = shared_from_this();
   if (unmap) {
     Close(region, [self](const Status& status) { self->FinishStep(status, State::kClosed); });
@@ -192,6 +231,7 @@ void HeldRegion::FinishStep(const Status& status, State next) {
     Log(LogLevel::kError, "a region that nobody closed cannot be written back: " + status.message);
   }
   if (closed) closed(status);
+  Steps::Get().End();
   Advance();
 }
 

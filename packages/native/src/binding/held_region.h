@@ -3,6 +3,7 @@
 // when both have come to an end, and never before. Knows nothing of Node.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -62,6 +63,9 @@ class HeldRegion : public std::enable_shared_from_this<HeldRegion> {
   // Calls `dropped` when the wrap has been dropped; at once if it is, or if it may linger.
   void WhenDropped(WrapId wrap, std::function<void()> dropped);
   uint32_t wraps() const;
+
+  // Whether all closing that the engine works on, of all regions, ended within the time.
+  static bool WaitForEngine(std::chrono::milliseconds time);
 
  private:
   enum class State {

@@ -8,6 +8,7 @@
 #include "binding/external_memory.h"
 #include "binding/found.h"
 #include "binding/numbers.h"
+#include "binding/process_exit.h"
 #include "store/store_host.h"
 
 namespace umap {
@@ -44,7 +45,7 @@ Napi::Value HostCreate(Environment& environment, Arguments& arguments) {
   if (!arguments.ok()) return {};
   const auto host = std::make_shared<StoreHost>(options);
   const uint64_t id = Table<StoreHost>().Add(host);
-  if (ProcessExiting()) host->EndGrace();
+  if (IsProcessExiting()) host->KeepWaiting();
   environment.hosts.insert(id);
   return Napi::Number::New(environment.env(), static_cast<double>(id));
 }

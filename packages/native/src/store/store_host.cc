@@ -166,14 +166,9 @@ void StoreHost::Finish(EndedList ended) {
 
 // Supervisor side ---------------------------------------------------------------------------------
 
-void StoreHost::EndGrace() {
-  EndedList ended;
-  {
-    MutexLock lock(mutex_);
-    grace_ended_ = true;
-    if (!IsServed()) FailWaiting(Died(), &ended);
-  }
-  Finish(std::move(ended));
+void StoreHost::KeepWaiting() {
+  MutexLock lock(mutex_);
+  keep_waiting_ = true;
 }
 
 void StoreHost::Close() {
@@ -211,14 +206,13 @@ HostCallStats StoreHost::Stats() const {
 // Grace -------------------------------------------------------------------------------------------
 
 StoreHost::Clock::duration StoreHost::GraceLeft() const {
-  if (grace_ended_) return Clock::duration::zero();
+  if (keep_waiting_) return std::chrono::hours(1);
   return unserved_since_ + options_.grace - Clock::now();
 }
 
 Status StoreHost::Closed() { return Status::Fail(ECONNRESET, "store host is closed"); }
 
 Status StoreHost::Died() const {
-  if (grace_ended_) return Status::Fail(ECONNRESET, "store host died while the process was ending");
   const std::string what = last_session_ == 0 ? "store host did not start"
                                               : "store host died and no other took its place";
   return Status::Retry(ECONNRESET,

@@ -97,8 +97,9 @@ class StoreHost {
   // Worker, or whoever knows that it cannot run any more: calls in flight go back to the queue.
   void Detach(Session session);
 
-  // From now on nobody waits for a new worker: the process ends.
-  void EndGrace();
+  // From now on calls without a worker wait forever instead of failing: the process ends, and who
+  // waits for them must not be woken by an error that comes only from that.
+  void KeepWaiting();
   // Fails everything that waits and that will be submitted. Not from within Done().
   void Close();
 
@@ -159,7 +160,7 @@ class StoreHost {
   std::shared_ptr<HostArena> arena_ GUARDED_BY(mutex_);
 
   Clock::time_point unserved_since_ GUARDED_BY(mutex_);
-  bool grace_ended_ GUARDED_BY(mutex_) = false;
+  bool keep_waiting_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;
   uint64_t completed_ GUARDED_BY(mutex_) = 0;
   uint64_t failed_ GUARDED_BY(mutex_) = 0;
