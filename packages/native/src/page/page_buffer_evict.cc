@@ -13,8 +13,10 @@ constexpr uint64_t kProbationPercent = 10;
 // A page that comes back before this share of the budget was evicted after it would have been kept
 // by a buffer a little larger. The idea is the refault distance of Linux's mm/workingset.c.
 constexpr uint64_t kRefaultPercent = 85;
-// Pages that are looked at for the sake of a fault that waits for memory.
-constexpr uint64_t kGlanceMax = 64;
+// Pages that are looked at for the sake of a fault that waits for memory, and as many again as it
+// may need.
+constexpr uint64_t kGlanceMin = 64;
+constexpr uint64_t kSystemPageBytes = 4096;
 
 }  // namespace
 
@@ -88,7 +90,7 @@ void PageBuffer::ChooseVictims(uint64_t bytes, std::vector<Victim>* victims,
   uint64_t chosen = 0;
   // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.
   uint64_t left = probation_.count() + protected_.count();
-  if (!dirty) left = std::min(left, kGlanceMax);
+  if (!dirty) left = std::min(left, kGlanceMin + 2 * bytes / kSystemPageBytes);
   while (chosen < bytes && left-- > 0) {
     const NodeIndex index = VictimHead();
     if (index == kNoNode) return;

@@ -42,6 +42,9 @@ class Spin {
   int64_t gap_ns_ = kGapMaxNs;
 };
 
+// Late messages in a row for one page that nothing but a contradiction explains.
+constexpr uint32_t kLateMessagesMax = 100'000;
+
 }  // namespace
 
 void Pager::RunFiller(uint32_t number) {
@@ -178,7 +181,7 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
         answered = true;
         break;
       default:
-        WakePage(region, page);
+        AnswerLateMessage(region, page);
         answered = true;
     }
   }
@@ -253,6 +256,16 @@ void Pager::AnswerFailedPage(Region& region, PageIndex page, pid_t thread_id) {
     // No poison markers before Linux 6.6: the thread is told by the signal that they would raise.
     syscall(SYS_tgkill, getpid(), thread_id, SIGBUS);
   }
+}
+
+// The page is there already. But a message that is late again and again for one page would mean
+// that the books call mapped what is not: better a crash than a thread that faults for ever.
+void Pager::AnswerLateMessage(Region& region, PageIndex page) {
+  late_messages_ = late_region_ == &region && late_page_ == page ? late_messages_ + 1 : 0;
+  late_region_ = &region;
+  late_page_ = page;
+  CHECK(late_messages_ < kLateMessagesMax);
+  WakePage(region, page);
 }
 
 void Pager::WakePage(Region& region, PageIndex page) {

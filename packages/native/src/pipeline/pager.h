@@ -125,6 +125,7 @@ class Pager {
   void HandleWriteProtectFault(Region& region, PageIndex page);
   void LiftWhileWritingBack(Region& region, PageIndex page);
   void AnswerFailedPage(Region& region, PageIndex page, pid_t thread_id);
+  void AnswerLateMessage(Region& region, PageIndex page);
   void WakePage(Region& region, PageIndex page);
 
   // fill.cc
@@ -149,7 +150,7 @@ class Pager {
 
   // read_ahead.cc
   void FillAhead(Region& region, const ReadAheadPlan& plan);
-  void FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
+  bool FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 
   // write_back.cc
   void SettleWrittenPage(Region& region, PageIndex page, bool accepted);
@@ -189,6 +190,11 @@ class Pager {
   bool leading_ GUARDED_BY(filler_mutex_) = false;
   uint32_t idle_followers_ GUARDED_BY(filler_mutex_) = 0;
   std::deque<Fill*> ready_ GUARDED_BY(filler_mutex_);
+
+  // The leader's own.
+  const Region* late_region_ = nullptr;
+  PageIndex late_page_ = 0;
+  uint32_t late_messages_ = 0;
 
   Mutex parked_mutex_;
   std::atomic<uint32_t> parked_count_{0};

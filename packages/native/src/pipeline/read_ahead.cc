@@ -65,12 +65,16 @@ void ReadAhead::Resize(Region& region, Stream* stream) {
 ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex page) {
   ReadAheadPlan plan;
   if (page < stream->marker) {
-    // It was mapped ahead and taken away before its turn: the window is too large.
+    // Read ahead in vain: it was taken away before its turn, or found no memory. The window is too
+    // large; what is missing of it is asked for again.
     stream->window = std::max<PageIndex>(1, stream->window / 2);
+    plan.fill_first = page + 1;
+    plan.fill_count = static_cast<PageIndex>(
+        std::min<int64_t>(stream->marker - plan.fill_first, stream->window));
+    plan.parks_first = false;
     return plan;
   }
-  // The marker counts for itself when it is taken from standby.
-  if (page < stream->end) plan.used_count = static_cast<PageIndex>(stream->end - stream->marker - 1);
+  if (page < stream->end) plan.used_count = stream->filled;
   Resize(region, stream);
   const int64_t first = std::max<int64_t>(stream->end, int64_t{page} + 1);
   const int64_t end = std::min<int64_t>(first + stream->window, region.page_count);
@@ -78,6 +82,7 @@ ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex pa
   stream->end = std::max(end, first);
   plan.fill_first = static_cast<PageIndex>(first);
   plan.fill_count = static_cast<PageIndex>(stream->end - first);
+  plan.filled_count = &stream->filled;
   return plan;
 }
 
@@ -119,28 +124,34 @@ void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
   region.counters.Add(Counter::kReadAheadUsedBytes, plan.used_count * region.page_bytes);
   const auto run_max = static_cast<PageIndex>(
       std::max<uint64_t>(1, region.store->traits().call_bytes_max / region.page_bytes));
+  PageIndex filled = 0;
   for (PageIndex i = 0; i < plan.fill_count;) {
     const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
-    const bool parks = plan.stride != 1 || i == 0;
+    const bool parks = plan.stride != 1 || (i == 0 && plan.parks_first);
     PageIndex count = parks ? 1 : std::min(run_max, plan.fill_count - i);
-    FillOneRunAhead(region, page, &count, parks ? FillCause::kReadAhead : FillCause::kWindow);
+    const FillCause cause = parks ? FillCause::kReadAhead : FillCause::kWindow;
+    // A page that is parked counts as used when it is taken from standby.
+    if (FillOneRunAhead(region, page, &count, cause) && !parks) filled += count;
     i += count;
   }
+  if (plan.filled_count) *plan.filled_count = filled;
 }
 
-// Claims what is absent from `page` on, up to `*count`, which becomes how far it got.
-void Pager::FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause) {
+// Claims what is absent from `page` on, up to `*count`, which becomes how far it got. False: it was
+// not absent.
+bool Pager::FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause) {
   Fill* fill = nullptr;
   if (region.table[page].Load().state() == PageState::kAbsent) {
     fill = ClaimFill(region, page, *count, cause);
   }
   *count = fill ? fill->count : 1;
-  if (!fill) return;
+  if (!fill) return false;
   if (region.store->traits().blocking) {
     Post(fill);
   } else {
     StartFill(fill);
   }
+  return true;
 }
 
 }  // namespace umap

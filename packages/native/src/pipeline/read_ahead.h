@@ -24,8 +24,12 @@ struct ReadAheadPlan {
   PageIndex fill_first = 0;
   PageIndex fill_count = 0;
   int64_t stride = 1;
-  // Pages of the window that was reached with this fault.
+  // The first page is the marker of the window, and stays unmapped.
+  bool parks_first = true;
+  // Pages of the window that was reached with this fault, which were read ahead.
   PageIndex used_count = 0;
+  // Where to note how many pages of the new window were really absent, and filled; or null.
+  PageIndex* filled_count = nullptr;
 };
 
 class ReadAhead {
@@ -46,6 +50,7 @@ class ReadAhead {
     // which was read ahead.
     int64_t marker = 0;
     int64_t end = 0;
+    PageIndex filled = 0;
     uint64_t used = 0;
   };
 
