@@ -6,6 +6,7 @@ import { StoreError } from '@umap/store'
 import { at, captureCallSite } from './caller.ts'
 import { type Engine, loadEngine } from './engine-access.ts'
 import { UmapError, umapErrorCodes } from './errors.ts'
+import { flushAtExit, forgetAtExit } from './flush-at-exit.ts'
 import { storeLabel } from './host/store-label.ts'
 import { toUmapError } from './native-errors.ts'
 import {
@@ -160,6 +161,7 @@ async function mapRegion(
   store: StoreLease,
   buffer: BufferLease,
 ): Promise<Region<ArrayBufferLike>> {
+  const needsEventLoop = store.spec.kind === 'host' && options.access === 'read-write'
   const parts: RegionParts = {
     memory: nativeMemory(native, regionId, options.shared),
     byteLength: window.byteLength,
@@ -168,6 +170,7 @@ async function mapRegion(
     shared: options.shared,
     onShare: listenForClosings,
     async onClose(isLast) {
+      forgetAtExit(region)
       buffer.release()
       if (isLast) {
         await closeStore(store)
@@ -176,11 +179,22 @@ async function mapRegion(
       }
     },
   }
+  const region = await createRegion(parts, () => native.regionClose(regionId))
+  if (needsEventLoop) {
+    flushAtExit(region, store.label)
+  }
+  return region
+}
+
+async function createRegion(
+  parts: RegionParts,
+  giveUp: () => Promise<unknown>,
+): Promise<Region<ArrayBufferLike>> {
   try {
     return new Region(parts)
   } catch (error) {
-    await native.regionClose(regionId)
-    throw toUmapError(error, 'map', `cannot map ${store.label}`)
+    await giveUp()
+    throw toUmapError(error, 'map', 'the region cannot be mapped')
   }
 }
 

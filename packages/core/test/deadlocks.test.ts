@@ -3,13 +3,15 @@
 
 import { describe, expect, it } from 'vitest'
 import { type ProgramEnd, runProgram } from './program.ts'
+import { scratchFile } from './scratch.ts'
 
 /** Runs a program until it ends or says that it stalls. */
 function runUntilNamed(name: string, ...args: string[]): Promise<ProgramEnd> {
   return runProgram(name, {
     args,
     timeoutMs: 15_000,
-    onOutput: (text, child) => void (/^umap: .*(stall|wait)/m.test(text) && child.kill('SIGKILL')),
+    onOutput: (text, child) =>
+      void (/^umap: store .* has not answered/m.test(text) && child.kill('SIGKILL')),
   })
 }
 
@@ -45,7 +47,7 @@ describe('deadlocks', () => {
   })
 
   it('of the end of the process with a thread of the pool in a fault cannot happen', async () => {
-    const end = await runProgram('exit-in-pool-fault')
+    const end = await runProgram('exit-in-pool-fault', { args: [scratchFile(0)] })
     expect(end).toMatchObject({ code: 7, signal: null, timedOut: false })
   })
 })

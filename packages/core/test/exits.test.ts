@@ -58,9 +58,18 @@ describe('a region that is still open when the process ends', () => {
     expect(readFileSync(file).every((byte) => byte === 7)).toBe(true)
   })
 
-  it('does not keep the process alive, even with a JavaScript store', async () => {
-    const end = await runProgram('idle-host')
+  it.each(['read', 'write'])('does not keep the process alive (%s)', async (what) => {
+    const end = await runProgram('idle-host', { args: [what] })
     expectNoCrash(end)
-    expect(end).toMatchObject({ code: 0, stdout: 'end of the program\n', stderr: '' })
+    // The engine would say what it could not write back.
+    expect(end).toMatchObject({ code: 0, signal: null, stderr: '' })
+    expect(end.stdout).toContain('end of the program')
+  })
+
+  it('and that process.exit leaves no time to write back is named', async () => {
+    const end = await runProgram('idle-host', { args: ['write', 'exit'] })
+    expectNoCrash(end)
+    expect(end).toMatchObject({ code: 0, signal: null })
+    expect(end.stderr).toMatch(/^umap: .*memory-store\.js/m)
   })
 })

@@ -39,11 +39,9 @@ interface Waiter {
   reject(error: Error): void
 }
 
-const mebibyte = 2 ** 20
 /** Calls are no longer than this, unless a page is. */
-const callBytesMax = 8 * mebibyte
-const arenaBytesMax = 64 * mebibyte
-const arenaCallsMax = 16
+const callBytesMax = 8 * 2 ** 20
+const arenaBytesMin = 8 * callBytesMax
 /** How long the engine waits for a dead host to come back before it fails the calls. */
 const graceMs = 10_000
 /** A program that opens one store after the other keeps its host. */
@@ -84,8 +82,8 @@ export class StoreHost {
   /** Memory for calls of a store whose region has pages of `pageBytes`. */
   leaseArena(storeCallBytesMax: number, pageBytes: number): ArenaLease {
     const callBytes = Math.max(pageBytes, Math.min(storeCallBytesMax, callBytesMax))
-    // Stores whose calls are of about one size share an arena: its slots are of one size.
-    const slotBytes = Math.max(mebibyte, 2 ** Math.ceil(Math.log2(callBytes)))
+    // Stores share an arena, save for those whose pages are too large for it.
+    const slotBytes = Math.max(callBytesMax, 2 ** Math.ceil(Math.log2(callBytes)))
     const arena = this.#arenas.get(slotBytes) ?? this.#createArena(slotBytes)
     arena.users += 1
     let isReleased = false
@@ -105,7 +103,7 @@ export class StoreHost {
   }
 
   #createArena(slotBytes: number): Arena {
-    const arenaBytes = Math.max(2 * slotBytes, Math.min(arenaBytesMax, arenaCallsMax * slotBytes))
+    const arenaBytes = Math.max(arenaBytesMin, 2 * slotBytes)
     const arena = { hostId: this.#native.hostCreate({ arenaBytes, graceMs }), users: 0 }
     this.#arenas.set(slotBytes, arena)
     this.#worker?.postMessage({ type: 'serve', hostId: arena.hostId } satisfies HostRequest)

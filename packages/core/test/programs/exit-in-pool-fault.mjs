@@ -5,13 +5,13 @@ import { open } from 'node:fs/promises'
 import { umap } from '@umap/core'
 import { storeRef } from '@umap/store'
 import { faultyStoreOptions, slot } from '../stores/faulty-store.mjs'
-import { sparseFile } from './stores.mjs'
 
 const { options, control } = faultyStoreOptions(1 << 20)
 const store = storeRef(new URL('../stores/faulty-store.mjs', import.meta.url), options)
 const region = await umap({ store })
 Atomics.store(control, slot.hang, 1)
-const file = await open(sparseFile(0), 'w')
+// The file is not removed here: its inode is locked by the write that is blocked.
+const file = await open(process.argv[2], 'w')
 file.write(region.view(Uint8Array)).catch(() => undefined)
 while (Atomics.load(control, slot.reads) === 0) await new Promise((done) => setTimeout(done, 5))
 console.log('ready')

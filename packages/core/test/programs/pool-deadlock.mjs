@@ -10,7 +10,7 @@ const store = storeRef(new URL('../stores/pool-store.mjs', import.meta.url), { p
 const region = await umap({ store })
 const files = await Promise.all([0, 1, 2, 3].map(() => open(sparseFile(0), 'w')))
 await Promise.all(
-  files.map((file, index) => file.write(region.view(Uint8Array, index * 16 * 65536, 65536))),
+  files.map((file, index) => file.write(region.view(Uint8Array, index * 16 * 65536, 16 * 65536))),
 )
 console.log('finished')
 process.exit(0)
