@@ -1,0 +1,80 @@
+// Our side: a region of the engine, linked without Node, with a buffer of its own.
+#include <fcntl.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "engine/engine.h"
+#include "fail.h"
+#include "memory.h"
+#include "os/unique_fd.h"
+#include "store/file_store.h"
+
+namespace umap::bench {
+namespace {
+
+void CloseAndWait(const std::shared_ptr<Region>& region) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool closed = false;
+  Close(region, [&](Status status) {
+    if (!status.ok()) Fail("close: %s", status.message.c_str());
+    const std::lock_guard lock(mutex);
+    closed = true;
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return closed; });
+}
+
+class EngineMemory final : public Memory {
+ public:
+  explicit EngineMemory(const Options& options) {
+    // 1. The store, on a descriptor of its own.
+    const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    const UniqueFd fd(Must(open(options.file.c_str(), flags), options.file.c_str()));
+    FileStoreOptions store;
+    store.fd = fd.get();
+    store.direct = options.direct;
+    store.byte_length = options.file_bytes;
+    store.writable = options.writable;
+    store.label = "the data file";
+    Status status;
+    RegionOptions region;
+    region.store = OpenFileStore(store, &status);
+    if (!status.ok()) Fail("%s", status.message.c_str());
+    // 2. The region.
+    BufferOptions buffer;
+    buffer.budget_bytes = options.buffer_bytes;
+    buffer_ = region.buffer = CreateBuffer(buffer);
+    region.writable = options.writable;
+    region.page_bytes = options.page_bytes;
+    region.byte_length = options.file_bytes;
+    status = OpenRegion(region, &region_);
+    if (!status.ok()) Fail("%s", status.message.c_str());
+  }
+  ~EngineMemory() override { CloseAndWait(region_); }
+
+  const uint8_t* data() const override { return DataOf(*region_); }
+
+  void Check() const override {
+    const BufferStats stats = StatsOf(*buffer_);
+    if (stats.resident_bytes_max > stats.budget_bytes) {
+      Fail("the buffer held %lu bytes of a budget of %lu", stats.resident_bytes_max,
+           stats.budget_bytes);
+    }
+  }
+
+ private:
+  std::shared_ptr<PageBuffer> buffer_;
+  std::shared_ptr<Region> region_;
+};
+
+}  // namespace
+
+std::unique_ptr<Memory> OpenEngineMemory(const Options& options) {
+  return std::make_unique<EngineMemory>(options);
+}
+
+}  // namespace umap::bench

@@ -1,0 +1,80 @@
+// What one fault costs the thread that runs into it. One page in each 64 KiB, in random order, so
+// that there is nothing to read ahead; and only touches that did fault count, because the kernel may
+// map neighbours of a cached page in the same fault, up to 2 MiB of them.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "fail.h"
+#include "memory.h"
+#include "os/clock.h"
+#include "pattern.h"
+#include "programs.h"
+#include "random.h"
+
+namespace umap::bench {
+namespace {
+
+constexpr uint64_t kSpacingBytes = 64 << 10;
+
+std::vector<uint64_t> ChooseOffsets(const Options& options) {
+  Random random(options.seed);
+  const uint64_t spacing = std::max(kSpacingBytes, options.page_bytes);
+  std::vector<uint64_t> offsets(options.file_bytes / spacing);
+  for (uint64_t i = 0; i < offsets.size(); i++) {
+    offsets[i] = i * spacing + random.Below(spacing / kWordBytes) * kWordBytes;
+  }
+  for (uint64_t i = offsets.size(); i > 1; i--) std::swap(offsets[i - 1], offsets[random.Below(i)]);
+  if (offsets.size() > options.touches) offsets.resize(options.touches);
+  return offsets;
+}
+
+// Faults of this thread until now, answered by whoever.
+int64_t FaultCount() {
+  rusage usage;
+  Must(getrusage(RUSAGE_THREAD, &usage), "getrusage");
+  return usage.ru_minflt + usage.ru_majflt;
+}
+
+// Touches each offset once; the latencies of those touches that faulted.
+std::vector<int64_t> TouchAll(const uint8_t* data, const std::vector<uint64_t>& offsets) {
+  std::vector<int64_t> latencies_ns;
+  // Touched here, so that storing a latency never faults.
+  latencies_ns.resize(offsets.size());
+  latencies_ns.clear();
+  int64_t faults = FaultCount();
+  for (const uint64_t offset : offsets) {
+    const int64_t started_ns = NowNs();
+    const uint64_t word = *reinterpret_cast<const volatile uint64_t*>(data + offset);
+    const int64_t latency_ns = NowNs() - started_ns;
+    if (word != WordAt(offset / kWordBytes)) Fail("wrong bytes at offset %lu", offset);
+    const int64_t faults_before = std::exchange(faults, FaultCount());
+    if (faults > faults_before) latencies_ns.push_back(latency_ns);
+  }
+  if (latencies_ns.empty()) Fail("no touch faulted");
+  return latencies_ns;
+}
+
+}  // namespace
+
+void RunFault(const Options& options) {
+  const std::vector<uint64_t> offsets = ChooseOffsets(options);
+  const std::unique_ptr<Memory> memory = OpenMemory(options);
+  memory->BeginRandom();
+  std::vector<int64_t> latencies_ns = TouchAll(memory->data(), offsets);
+  memory->Check();
+  const double sum_ns = std::accumulate(latencies_ns.begin(), latencies_ns.end(), 0.0);
+  std::sort(latencies_ns.begin(), latencies_ns.end());
+  const auto percentile = [&](double share) {
+    return static_cast<double>(latencies_ns[static_cast<size_t>(
+               share * static_cast<double>(latencies_ns.size() - 1))]) / 1e3;
+  };
+  std::printf("{\"p50Us\":%.3f,\"meanUs\":%.3f,\"p99Us\":%.3f,\"faults\":%zu}\n",
+              percentile(0.5), sum_ns / static_cast<double>(latencies_ns.size()) / 1e3,
+              percentile(0.99), latencies_ns.size());
+}
+
+}  // namespace umap::bench

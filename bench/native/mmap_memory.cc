@@ -1,0 +1,45 @@
+// The rival: the file mapped by the kernel, with the advice that its name says. How much memory it
+// gets is the business of the cgroup that the program runs in.
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "fail.h"
+#include "memory.h"
+#include "os/unique_fd.h"
+
+namespace umap::bench {
+namespace {
+
+class MmapMemory final : public Memory {
+ public:
+  explicit MmapMemory(const Options& options)
+      : bytes_(options.file_bytes), random_(options.memory == "mmap-random") {
+    const UniqueFd fd(Must(open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "open"));
+    data_ = mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd.get(), 0);
+    if (data_ == MAP_FAILED) Fail("mmap: %s", std::strerror(errno));
+    if (options.memory == "mmap-sequential") Advise(MADV_SEQUENTIAL);
+  }
+  ~MmapMemory() override { munmap(data_, bytes_); }
+
+  const uint8_t* data() const override { return static_cast<const uint8_t*>(data_); }
+
+  // Only now: the buffer is filled in order, which random advice would make slow for no reason.
+  void BeginRandom() override {
+    if (random_) Advise(MADV_RANDOM);
+  }
+
+ private:
+  void Advise(int advice) const { Must(madvise(data_, bytes_, advice), "madvise"); }
+
+  uint64_t bytes_;
+  bool random_;
+  void* data_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Memory> OpenMmapMemory(const Options& options) {
+  return std::make_unique<MmapMemory>(options);
+}
+
+}  // namespace umap::bench

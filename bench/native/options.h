@@ -1,0 +1,32 @@
+// The command line of the measured programs: `umap-bench PROGRAM --name value…`. The benchmark
+// writes it, so garbage is a mistake of ours and ends the program.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace umap::bench {
+
+struct Options {
+  std::string program;
+  std::string file;
+  // What stands behind the touched addresses: see memory.h.
+  std::string memory = "engine";
+  uint64_t file_bytes = 0;
+  uint64_t buffer_bytes = 0;
+  uint64_t page_bytes = 4096;
+  uint64_t threads = 1;
+  uint64_t touches = 0;
+  uint64_t milliseconds = 1000;
+  uint64_t seed = 1;
+  bool direct = false;
+  bool writable = false;
+  // Of the scanned bytes: see pattern.h.
+  uint64_t checksum = 0;
+  // The cgroup.procs file of the group to run in; empty: stay.
+  std::string cgroup;
+};
+
+Options ParseOptions(int argc, char** argv);
+
+}  // namespace umap::bench
