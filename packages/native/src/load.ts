@@ -36,6 +36,7 @@ function load(): NativeBinding {
   }
   const addon = requireAddon()
   addon.setErrorClass(NativeError)
+  process.on('beforeExit', () => addon.runTasks())
   // The hooks of native code run too late at process.exit(): the workers are stopped before.
   if (isMainThread) process.once('exit', (code) => addon.processExiting(code & 0xff))
   return addon

@@ -144,6 +144,8 @@ export interface NativeBinding {
 export interface NativeAddon extends NativeBinding {
   /** The class of the errors that this environment's functions throw. */
   setErrorClass(errorClass: typeof NativeError): void
+  /** Delivers the events that wait for this thread. They alone do not keep its event loop alive. */
+  runTasks(): void
   /**
    * The main thread's JavaScript is done. From now on nothing waits for a store host that is gone;
    * where that leaves a thread blocked, the process ends all the same, with `exitCode`.

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "os/clock.h"
 #include "store/host_store.h"
 #include "test/expect.h"
 
@@ -245,6 +246,27 @@ TEST(flush_reaches_the_worker_only_when_something_was_written) {
   store.Submit(&flushed_already);
   EXPECT_EQ(flushed_already.times(), 1);
   host->Close();
+}
+
+TEST(oldest_call_is_that_of_the_asked_store) {
+  const auto host = MakeHost(1 << 16, 60'000);
+  HostStore idle(host, 1, Traits(1, 4096), "idle");
+  HostStore busy(host, 2, Traits(1, 4096), "busy");
+  std::vector<uint8_t> target(4096);
+  TestCall first(StoreOp::kRead, 8192, &target);
+  TestCall second(StoreOp::kRead, 0, &target);
+  const int64_t before_ns = NowNs();
+  busy.Submit(&first);
+  busy.Submit(&second);
+  PendingCall pending;
+  EXPECT_FALSE(idle.OldestCall(&pending));
+  EXPECT_TRUE(busy.OldestCall(&pending));
+  EXPECT_EQ(pending.offset, 8192u);
+  EXPECT_EQ(pending.byte_length, 4096u);
+  EXPECT_GE(pending.started_ns, before_ns);
+  EXPECT_LE(pending.started_ns, NowNs());
+  host->Close();
+  EXPECT_FALSE(busy.OldestCall(&pending));
 }
 
 TEST(concurrency_max_holds_for_each_store) {

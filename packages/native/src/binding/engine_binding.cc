@@ -54,6 +54,11 @@ Napi::Value SetErrorClass(Environment& environment, Arguments& arguments) {
   return {};
 }
 
+Napi::Value RunTasks(Environment& environment, Arguments&) {
+  environment.queue()->Run(environment.env());
+  return {};
+}
+
 Napi::Value ProcessExiting(Environment&, Arguments& arguments) {
   const uint64_t exit_code = arguments.Whole(arguments[0], "exitCode", kExitCodeMax);
   if (arguments.ok()) BeginExit(static_cast<int>(exit_code));
@@ -78,6 +83,7 @@ constexpr Export kEngineExports[] = {
     {"probe", Bound<ProbeMachine>},
     {"configureEngine", Bound<ConfigureEngineFrom>},
     {"setErrorClass", Bound<SetErrorClass>},
+    {"runTasks", Bound<RunTasks>},
     {"processExiting", Bound<ProcessExiting>},
 };
 

@@ -67,7 +67,8 @@ void Environment::LetGo() {
     for (const MappedBuffer& buffer : {use.exclusive, use.shared}) {
       if (buffer.reference != nullptr) napi_delete_reference(env_, buffer.reference);
     }
-    use.region->AbandonReferences(use.references);
+    // At the end of the process there is nothing to close for: FinishAtExit writes back.
+    if (!IsProcessExiting()) use.region->AbandonReferences(use.references);
   }
   regions.clear();
   for (const uint64_t id : buffers) Table<PageBuffer>().Remove(id);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
@@ -21,6 +22,9 @@ struct RegionFacts {
   bool writable = false;
   uint64_t page_bytes = 0;
   uint64_t byte_length = 0;
+  std::string label;
+  // Its store runs in JavaScript.
+  bool hosted = false;
 };
 
 // Thread rule: any method on any thread.

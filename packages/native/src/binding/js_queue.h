@@ -32,6 +32,9 @@ class JsQueue : public std::enable_shared_from_this<JsQueue> {
   void Hold();
   void Unhold();
 
+  // JavaScript thread: runs what waits, now.
+  void Run(Napi::Env env);
+
   // JavaScript thread, from the environment's cleanup hook: drops what waits and what comes.
   void Close();
 
@@ -43,7 +46,6 @@ class JsQueue : public std::enable_shared_from_this<JsQueue> {
 
   static void RunTasks(napi_env env, napi_value, void* context, void*);
   bool Push(Task task, bool lossy);
-  void Run(Napi::Env env);
 
   Mutex mutex_;
   std::deque<Entry> entries_ GUARDED_BY(mutex_);

@@ -48,6 +48,15 @@ Pending CountPending() {
   return pending;
 }
 
+void NameLostChanges(const HeldRegion& held, const Region& region) {
+  const uint64_t dirty_bytes = held.facts().hosted ? StatsOf(region).dirty_bytes : 0;
+  if (dirty_bytes == 0) return;
+  Log(LogLevel::kError, "changes to " + held.facts().label + " are lost: " +
+                            std::to_string(dirty_bytes) +
+                            " bytes of pages were not written back, and stores in JavaScript end "
+                            "before the process does; flush or close the region first");
+}
+
 // Lets the engine write back what it can without the stores that do not answer.
 void WriteBack(milliseconds close_max) {
   static Mutex* const mutex = new Mutex();
@@ -56,7 +65,9 @@ void WriteBack(milliseconds close_max) {
   if (done) return;
   done = true;
   // Open regions stay open from here on; what is being closed already must not be disturbed.
-  for (const auto& held : Table<HeldRegion>().All()) held->BeginOperation();
+  for (const auto& held : Table<HeldRegion>().All()) {
+    if (const auto region = held->BeginOperation()) NameLostChanges(*held, *region);
+  }
   if (HeldRegion::WaitForEngine(close_max)) PrepareForExit();
 }
 

@@ -95,6 +95,8 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   if (options.buffer == nullptr) return {};
   options.store = OpenSpec(arguments, arguments.Field(given, "store"));
   if (options.store == nullptr) return {};
+  facts.label = options.store->label();
+  facts.hosted = !options.store->traits().blocking;
 
   std::shared_ptr<Region> region;
   const Status status = OpenRegion(options, &region);

@@ -20,6 +20,7 @@ class HostStore final : public Store {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& label() const override { return label_; }
   void Submit(StoreCall* call) override { host_->Submit(this, call); }
+  bool OldestCall(PendingCall* pending) const override { return host_->OldestCall(this, pending); }
 
  private:
   friend class StoreHost;

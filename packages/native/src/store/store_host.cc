@@ -54,6 +54,18 @@ void StoreHost::Submit(HostStore* store, StoreCall* call) {
   Finish(std::move(ended));
 }
 
+bool StoreHost::OldestCall(const HostStore* store, PendingCall* pending) const {
+  MutexLock lock(mutex_);
+  for (const HostJob& job : jobs_) {
+    if (job.store != store) continue;
+    const auto started = job.submitted.time_since_epoch();
+    *pending = {job.call->op, job.call->offset, job.call->byte_length,
+                std::chrono::duration_cast<std::chrono::nanoseconds>(started).count()};
+    return true;
+  }
+  return false;
+}
+
 // Whether there is something to make durable. Where there is not, no worker has to be there: a
 // region's memory may outlive the work of its store.
 bool StoreHost::TakeUnflushed(HostStore* store) {

@@ -118,6 +118,7 @@ class StoreHost {
   using Wake = std::shared_ptr<const std::function<void()>>;
 
   void Submit(HostStore* store, StoreCall* call);
+  bool OldestCall(const HostStore* store, PendingCall* pending) const;
   bool TakeUnflushed(HostStore* store);
   void QueueParts(std::list<HostJob>::iterator job) REQUIRES(mutex_);
   bool NextPart(HostPart* part) REQUIRES(mutex_);
