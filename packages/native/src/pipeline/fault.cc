@@ -213,10 +213,7 @@ void Pager::HandleWriteProtectFault(Region& region, PageIndex page) {
         return;
       case PageState::kWritingBack:
         if (word.Has(kRewriting)) return;
-        if (word.Has(kRewritten)) {
-          WakePage(region, page);
-          return;
-        }
+        // Also where it was rewritten: the write-back may have protected the page after that.
         if (!entry.Replace(&word, word.With(kRewriting))) break;
         LiftWhileWritingBack(region, page);
         return;
