@@ -18,7 +18,8 @@ namespace {
 // A pass takes this much at most, so that memory comes free early.
 constexpr uint64_t kPassBytesMax = 4 << 20;
 // How long an evictor that cannot make progress waits before it looks again.
-constexpr std::chrono::milliseconds kRetryPause{10};
+constexpr std::chrono::milliseconds kRetryPauseMin{5};
+constexpr std::chrono::milliseconds kRetryPauseMax{160};
 constexpr int kMoveAttemptsMax = 16;
 
 bool InOrder(const Victim& a, const Victim& b) {
@@ -62,12 +63,13 @@ std::vector<std::shared_ptr<PageBuffer>> Pager::Buffers() {
 void Pager::RunEvictor() {
   uint64_t answered = 0;
   bool stuck = false;
+  std::chrono::milliseconds pause = kRetryPauseMin;
   for (;;) {
     {
       MutexLock lock(evictor_mutex_);
       if (!stopping_ && evictor_calls_ == answered) {
         if (stuck) {
-          evictor_wanted_.WaitFor(evictor_mutex_, kRetryPause);
+          evictor_wanted_.WaitFor(evictor_mutex_, pause);
         } else {
           evictor_wanted_.Wait(evictor_mutex_);
         }
@@ -76,13 +78,14 @@ void Pager::RunEvictor() {
       answered = evictor_calls_;
     }
     stuck = false;
+    bool progress = false;
     for (const auto& buffer : Buffers()) {
-      while (EvictOnce(*buffer)) {
-      }
+      while (EvictOnce(*buffer)) progress = true;
       buffer->Trim();
       stuck = stuck || buffer->BytesToEvict() > 0;
     }
     stuck = stuck || parked_count_.load() > 0;
+    pause = progress ? kRetryPauseMin : std::min(2 * pause, kRetryPauseMax);
     Unpark();
   }
 }

@@ -249,6 +249,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
 void Pager::AbandonFill(Region& region, PageIndex page) {
   const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
   if (before.Has(kWanted | kWantedForWriting)) WakePage(region, page);
+  region.NoteProgress();
 }
 
 void Pager::EndFill(Fill* fill, Status status) {
