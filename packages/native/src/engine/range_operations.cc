@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "page/test_points.h"
 #include "store/waited_call.h"
 
 namespace umap {
@@ -125,6 +126,7 @@ Status EvictPages(Pager& pager, Region& region, PageRange range) {
     if (region.buffer->ClaimVictim(region, page, &victim)) {
       victims.push_back(victim);
     } else if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 1) {
+      TestPoint("before-abandon");
       pager.AbandonFill(region, page);
     }
   });

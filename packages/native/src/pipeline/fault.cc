@@ -4,9 +4,7 @@
 // leads.
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -177,7 +175,7 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
         answered = entry.Replace(&word, word.With(kWaiters));
         break;
       case PageState::kFailed:
-        AnswerFailedPage(region, page, thread_id);
+        WakePage(region, page);
         answered = true;
         break;
       default:
@@ -187,7 +185,6 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
   }
   if (fill) {
     fill->for_write = for_write;
-    fill->thread_id = thread_id;
     fill->started_ns = started_ns;
     if (!StartFill(fill)) slow->push_back(fill);
   }
@@ -243,15 +240,6 @@ void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
     }
     CHECK(word.state() == PageState::kWritingBack && word.Has(kRewriting));
     if (entry.Replace(&word, word.Without(kRewriting).With(kRewritten))) return;
-  }
-}
-
-void Pager::AnswerFailedPage(Region& region, PageIndex page, pid_t thread_id) {
-  if (uffd_.has_poison()) {
-    WakePage(region, page);
-  } else if (thread_id != 0) {
-    // No poison markers before Linux 6.6: the thread is told by the signal that they would raise.
-    syscall(SYS_tgkill, getpid(), thread_id, SIGBUS);
   }
 }
 

@@ -223,7 +223,8 @@ void Pager::FailFill(Fill* fill, const Status& status) {
   PageEntry& entry = region.table[fill->first];
   // 1. Nobody touches the page yet: it may be tried again by whoever does.
   PageWord word = entry.Load();
-  while (fill->cause == FillCause::kPrefault && !fill->heals && !word.Has(kWanted)) {
+  constexpr uint32_t kAsked = kWanted | kWantedForWriting;
+  while (fill->cause == FillCause::kPrefault && !fill->heals && !word.Has(kAsked)) {
     const PageWord absent = PageWord(word.bits() & kLasting).In(PageState::kAbsent);
     if (!entry.Replace(&word, absent)) continue;
     EndFill(fill, status);
@@ -240,7 +241,8 @@ void Pager::FailFill(Fill* fill, const Status& status) {
   if (uffd_.has_poison()) {
     if (!fill->heals) uffd_.Poison(address, region.page_bytes);
   } else {
-    AnswerFailedPage(region, fill->first, fill->thread_id);
+    // Who waits asks again, each for itself, and is answered by AnswerFailedPage.
+    WakePage(region, fill->first);
   }
   Publish(region, {EventKind::kFillError, status, offset, region.page_bytes, 0});
   EndFill(fill, status);

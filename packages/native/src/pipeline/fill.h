@@ -2,8 +2,6 @@
 // the store that brings them. Owned by whoever drives it: a filler, or the store until Done.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -55,8 +53,6 @@ struct Fill final : StoreCall {
   bool has_memory = false;
   uint32_t attempts = 0;
   int64_t started_ns = 0;
-  // The thread that faulted first; 0 when none did or the kernel does not tell.
-  pid_t thread_id = 0;
   std::vector<SlotRun> frames;
   std::shared_ptr<Batch> batch;
 };
