@@ -11,13 +11,24 @@ const { thread, threadCount } = workerData
 
 class Mismatch extends Error {}
 
+/** Repeats an operation for as long as its store says that this may help. */
+async function patiently(operate) {
+  for (;;) {
+    try {
+      return await operate()
+    } catch (error) {
+      if (error.cause?.retryable !== true) throw error
+    }
+  }
+}
+
 /** One region of a round, with the memory that says what its bytes must be. */
 class Subject {
   constructor({ handle, name, file, base, expected }) {
     this.name = name
     this.file = file
     this.base = base
-    this.region = attach(handle)
+    this.region = attach(handle).on('error', () => undefined)
     this.view = this.region.view(Uint8Array)
     this.expected = new Uint8Array(expected)
     const to = base + this.region.byteLength
@@ -61,7 +72,7 @@ class Subject {
   async flush(random) {
     const range = ownedRange(random, this.place)
     if (range === undefined) return
-    await this.region.flush(this.inRegion(range))
+    await patiently(() => this.region.flush(this.inRegion(range)))
     if (this.file === undefined) return
     const found = Buffer.alloc(range.byteLength)
     const fd = openSync(this.file, 'r')
@@ -73,7 +84,7 @@ class Subject {
   async discard(random) {
     const range = ownedSection(random, this.place)
     if (range === undefined) return
-    await this.region.discard(this.inRegion(range))
+    await patiently(() => this.region.discard(this.inRegion(range)))
     this.expected.fill(0, range.offset, range.offset + range.byteLength)
     this.check(range)
   }
@@ -108,7 +119,7 @@ class Subject {
   async close() {
     await this.settle()
     this.pin?.release()
-    await this.region.close()
+    await patiently(() => this.region.close())
   }
 }
 
@@ -122,9 +133,11 @@ async function step(random, subject) {
   } else if (dice < 86) {
     await subject.flush(random)
   } else if (dice < 91) {
-    subject.begin(subject.region.evict(subject.anyRange(random)))
+    const range = subject.anyRange(random)
+    subject.begin(patiently(() => subject.region.evict(range)))
   } else if (dice < 94) {
-    subject.begin(subject.region.prefault(subject.anyRange(random)))
+    const range = subject.anyRange(random)
+    subject.begin(patiently(() => subject.region.prefault(range)))
   } else if (dice < 96) {
     subject.togglePin(random)
   } else if (dice < 98) {
@@ -139,6 +152,7 @@ async function step(random, subject) {
 async function round({ regions, seed, steps }) {
   const random = new Random(seed)
   const subjects = regions.map((region) => new Subject(region))
+  parentPort.postMessage({ attached: true })
   for (let count = 0; count < steps; count++) {
     await step(random, random.pick(subjects))
   }

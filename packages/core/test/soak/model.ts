@@ -88,19 +88,17 @@ async function runRound(random: Random, subjects: readonly Subject[], threads: r
     base,
     expected: subject.expected,
   }))
-  const rounds = threads.map((thread) => {
+  const answers = threads.map((thread) => {
     thread.postMessage({ regions, seed: random.integer(2 ** 32), steps: stepsPerRound })
     return answerOf(thread)
   })
-  const done = Promise.all(rounds)
+  await Promise.all(answers)
+  const rounds = threads.map(answerOf)
   // Some regions are closed here while the threads go on with them.
   const early = opened.filter(() => random.chance(0.3))
-  await Promise.all(rounds.slice(0, 1))
-  await Promise.all(early.map(({ region }) => region.close()))
-  await done
-  for (const { region } of opened) {
-    await region.close()
-  }
+  const closedEarly = early.map(({ region }) => closePatiently(region))
+  await Promise.all([...rounds, ...closedEarly])
+  await Promise.all(opened.map(({ region }) => closePatiently(region)))
   for (const subject of subjects) {
     compareStore(subject)
   }
@@ -121,6 +119,19 @@ async function open(random: Random, subject: Subject, buffer: PageBuffer) {
   const region = await umap({ store, access: 'read-write', pageBytes, buffer, ...window })
   region.on('error', () => undefined)
   return { region, subject, base }
+}
+
+/** Repeats a close for as long as the store says that this may help. */
+async function closePatiently(region: Region): Promise<void> {
+  for (;;) {
+    try {
+      return await region.close()
+    } catch (error) {
+      if ((error as { cause?: { retryable?: boolean } }).cause?.retryable !== true) {
+        throw error
+      }
+    }
+  }
 }
 
 function compareStore({ name, expected, contents }: Subject): void {
