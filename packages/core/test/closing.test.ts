@@ -87,13 +87,14 @@ describe('close', () => {
     for (let warmUp = 0; warmUp < 20; warmUp++) await cycle(store)
     const before = processResources()
     for (let count = 0; count < 300; count++) await cycle(store)
+    // A thread of the engine that has nothing left to do may take a moment to end.
+    while (processResources().threads > before.threads) await delay(20)
     const after = processResources()
     expect(after.descriptors).toBe(before.descriptors)
-    expect(after.threads).toBe(before.threads)
     expect(after.mappings - before.mappings).toBeLessThan(50)
     expect(after.addressBytes - before.addressBytes).toBeLessThan(64 * 2 ** 20)
     expect(userfaultfdMappingFlags()).toEqual([])
-  })
+  }, 120_000)
 
   it('gives them back where regions share a buffer and a store host', async () => {
     const store = memoryStore({ byteLength })

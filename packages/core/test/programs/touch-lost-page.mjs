@@ -9,7 +9,7 @@ const [how] = process.argv.slice(2)
 const path = sparseFile(64 * 4096)
 const store = { ...fileStore({ path }), nativeFd: true }
 const region = await umap({ store, pageBytes: 4096 })
-region.on('error', (error) => console.log(`event: ${error.place.operation}`))
+const heard = new Promise((resolve) => region.once('error', resolve))
 ftruncateSync(openSync(path, 'r+'), 4096)
 const page = region.view(Uint8Array, 20 * 4096, 4096)
 if (how === 'system-call') {
@@ -18,6 +18,11 @@ if (how === 'system-call') {
   } catch (error) {
     console.log(error.code)
   }
+  // Events do not keep a program alive.
+  const patience = setTimeout(() => {}, 10_000)
+  console.log(`event: ${(await heard).place.operation}`)
+  clearTimeout(patience)
+  await region.close()
 } else {
   console.log(page[5])
 }
