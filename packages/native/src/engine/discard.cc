@@ -8,7 +8,6 @@
 #include "engine/range_operations.h"
 #include "os/unique_fd.h"
 #include "page/test_points.h"
-#include "store/waited_call.h"
 
 namespace umap {
 namespace {
@@ -48,13 +47,9 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
 }
 
 // Gives up the page's memory and its place in the books. REQUIRES: it is claimed; `was` says what.
-void ForgetClaimed(Region& region, PageIndex page, PageWord was) {
-  if (was.state() != PageState::kClean && was.state() != PageState::kDirty) {
-    if (was.state() == PageState::kFailed) {
-      region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
-    }
-    return;
-  }
+void ForgetClaimed(Pager& pager, Region& region, PageIndex page, PageWord was) {
+  if (was.state() == PageState::kFailed) pager.Unpoison(region, page, 1);
+  if (was.state() != PageState::kClean && was.state() != PageState::kDirty) return;
   if (was.state() == PageState::kDirty) {
     region.table.AddDirty(page, -1);
     region.buffer->dirty_bytes.fetch_sub(region.page_bytes);
@@ -63,11 +58,12 @@ void ForgetClaimed(Region& region, PageIndex page, PageWord was) {
   region.buffer->Forget(region, page, !was.Has(kZero));
 }
 
-Status WriteZeros(Store& store, uint64_t offset, uint64_t byte_length) {
+Status WriteZeros(Pager& pager, Region& region, uint64_t offset, uint64_t byte_length) {
   std::vector<uint8_t> zeros(std::min(byte_length, kZeroBytes));
   for (uint64_t done = 0; done < byte_length;) {
     const uint64_t bytes = std::min<uint64_t>(zeros.size(), byte_length - done);
-    Status status = RunStoreCall(store, StoreOp::kWrite, offset + done, bytes, zeros.data());
+    Status status =
+        CallStore(pager, region, StoreOp::kWrite, offset + done, bytes, zeros.data());
     if (!status.ok()) return status;
     done += bytes;
   }
@@ -95,16 +91,15 @@ Status DiscardPages(Pager& pager, Region& region, PageRange range) {
     const PageIndex end = first + std::min(kPagesAtOnce, range.end - first);
     // 1. Nobody gets at the pages, and what was in them is gone.
     for (PageIndex page = first; page < end; page++) {
-      ForgetClaimed(region, page, ClaimAny(pager, region, page));
+      ForgetClaimed(pager, region, page, ClaimAny(pager, region, page));
     }
     TestPoint("before-discard");
     // 2. The store forgets them.
-    Store& store = *region.store;
     const uint64_t offset = region.StoreOffset(first);
     const uint64_t bytes = region.StoreBytes(first, end - first);
-    status = store.traits().can_discard
-                 ? RunStoreCall(store, StoreOp::kDiscard, offset, bytes, nullptr)
-                 : WriteZeros(store, offset, bytes);
+    status = region.store->traits().can_discard
+                 ? CallStore(pager, region, StoreOp::kDiscard, offset, bytes, nullptr)
+                 : WriteZeros(pager, region, offset, bytes);
     // 3. Whoever touches them now gets what the store says.
     for (PageIndex page = first; page < end; page++) {
       const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
@@ -135,7 +130,7 @@ void DropPages(Pager& pager, Region& region) {
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;
-    ForgetClaimed(region, page, ClaimAny(pager, region, page));
+    ForgetClaimed(pager, region, page, ClaimAny(pager, region, page));
     region.table[page].MoveTo(PageState::kAbsent, kLasting);
   });
 }

@@ -51,9 +51,7 @@ Status MapMemory(const Userfaultfd& uffd, Region& region) {
     return Status::Fail(ENOSYS, "writable regions need write-protect faults of userfaultfd: "
                                 "Linux 5.7 or later on this processor");
   }
-  return uffd.Register(region.memory.data(), bytes,
-                       UFFDIO_REGISTER_MODE_MISSING |
-                           (region.writable ? UFFDIO_REGISTER_MODE_WP : 0ULL));
+  return uffd.Register(region.memory.data(), bytes, Pager::RegisterModes(region));
 }
 
 void WaitUntilIdle(Region& region) {

@@ -65,6 +65,12 @@ PageRange PagesOf(const Region& region, ByteRange range) {
           static_cast<PageIndex>((end + region.page_bytes - 1) / region.page_bytes)};
 }
 
+Status CallStore(Pager& pager, Region& region, StoreOp op, uint64_t offset, uint64_t byte_length,
+                 void* memory) {
+  const WatchedCalls::Announcement call(pager.watched_calls(), region, op, offset, byte_length);
+  return RunStoreCall(*region.store, op, offset, byte_length, memory);
+}
+
 Status PrefaultPages(Pager& pager, Region& region, const std::vector<ByteRange>& ranges) {
   const auto batch = std::make_shared<Batch>();
   const uint64_t call_bytes = std::min(region.store->traits().call_bytes_max,
@@ -112,7 +118,7 @@ Status WriteBackPages(Pager& pager, Region& region, PageRange range) {
 Status FlushPages(Pager& pager, Region& region, PageRange range) {
   Status status = WriteBackPages(pager, region, range);
   if (!status.ok()) return status;
-  return RunStoreCall(*region.store, StoreOp::kFlush, 0, 0, nullptr);
+  return CallStore(pager, region, StoreOp::kFlush, 0, 0, nullptr);
 }
 
 Status EvictPages(Pager& pager, Region& region, PageRange range) {

@@ -18,6 +18,9 @@ struct PageRange {
 // The pages that a byte range touches.
 PageRange PagesOf(const Region& region, ByteRange range);
 
+// One call on the region's store, waited for and watched.
+Status CallStore(Pager& pager, Region& region, StoreOp op, uint64_t offset, uint64_t byte_length,
+                 void* memory);
 // Fills what is not resident. The first failure; the other pages are filled all the same.
 Status PrefaultPages(Pager& pager, Region& region, const std::vector<ByteRange>& ranges);
 // Writes back every byte that was written to the range before the call.

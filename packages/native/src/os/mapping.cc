@@ -34,13 +34,37 @@ Status Mapping::Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping)
   Mapping result;
   result.data_ = begin + head;
   result.bytes_ = bytes;
-  madvise(result.data_, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-  madvise(result.data_, bytes, MADV_DONTDUMP);
-  if (madvise(result.data_, bytes, MADV_DONTFORK) != 0) {
+  result.huge_ = huge;
+  if (Advise(result.data_, bytes, huge) != 0) {
     return SystemError(errno, "keeping a mapping out of child processes");
   }
   *mapping = std::move(result);
   return Status::Ok();
+}
+
+int Mapping::Advise(uint8_t* begin, size_t bytes, bool huge) {
+  // The first two are wishes: a kernel without huge pages refuses to be told about them.
+  madvise(begin, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  madvise(begin, bytes, MADV_DONTDUMP);
+  return madvise(begin, bytes, MADV_DONTFORK);
+}
+
+void Mapping::MapFile(size_t offset, size_t bytes, int fd) const {
+  void* const mapped = mmap(data_ + offset, bytes, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_FIXED, fd, 0);
+  CHECK(mapped == data_ + offset);
+  CHECK(madvise(mapped, bytes, MADV_DONTFORK) == 0);
+}
+
+void Mapping::MapInaccessible(size_t offset, size_t bytes) const {
+  void* const mapped = mmap(data_ + offset, bytes, PROT_NONE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  CHECK(mapped == data_ + offset);
+  CHECK(Advise(data_ + offset, bytes, huge_) == 0);
+}
+
+void Mapping::MakeAccessible(size_t offset, size_t bytes) const {
+  CHECK(mprotect(data_ + offset, bytes, PROT_READ | PROT_WRITE) == 0);
 }
 
 void Mapping::Release(size_t offset, size_t bytes) const {

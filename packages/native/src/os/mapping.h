@@ -15,12 +15,15 @@ class Mapping {
   Mapping() = default;
   ~Mapping() { Reset(); }
   Mapping(Mapping&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        huge_(other.huge_) {}
   Mapping& operator=(Mapping&& other) noexcept {
     if (this != &other) {
       Reset();
       data_ = std::exchange(other.data_, nullptr);
       bytes_ = std::exchange(other.bytes_, 0);
+      huge_ = other.huge_;
     }
     return *this;
   }
@@ -38,13 +41,22 @@ class Mapping {
     return address >= begin && address - begin < bytes_;
   }
 
+  // Parts of it, replaced in one step by a mapping of a file, by memory that may not be touched, and
+  // that memory made accessible. Offsets and lengths in bytes, multiples of the system page.
+  void MapFile(size_t offset, size_t bytes, int fd) const;
+  void MapInaccessible(size_t offset, size_t bytes) const;
+  void MakeAccessible(size_t offset, size_t bytes) const;
   // Gives the memory of a part back to the kernel; it reads as zeros afterwards.
   void Release(size_t offset, size_t bytes) const;
   void Reset();
 
  private:
+  // Keeps [begin, begin + bytes) out of children and core dumps; its pages huge, or never.
+  static int Advise(uint8_t* begin, size_t bytes, bool huge);
+
   uint8_t* data_ = nullptr;
   size_t bytes_ = 0;
+  bool huge_ = false;
 };
 
 }  // namespace umap

@@ -27,7 +27,8 @@ class Userfaultfd {
   static Status Open(uint64_t features_denied, Userfaultfd* uffd);
 
   int fd() const { return fd_.get(); }
-  bool has_move() const { return features_ & UFFD_FEATURE_MOVE; }
+  // Frames are registered for write-protection, so moving wants both.
+  bool has_move() const { return (features_ & UFFD_FEATURE_MOVE) && has_write_protect(); }
   bool has_poison() const { return features_ & UFFD_FEATURE_POISON; }
   bool has_write_protect() const { return features_ & UFFD_FEATURE_PAGEFAULT_FLAG_WP; }
   bool has_thread_id() const { return features_ & UFFD_FEATURE_THREAD_ID; }

@@ -79,14 +79,11 @@ void Pager::RunFiller(uint32_t number) {
       slow.clear();
     }
     if (!fill) continue;
-    Activity& activity = activities_[number];
-    activity.region.store(&fill->region);
-    activity.offset.store(fill->region.StoreOffset(fill->first));
-    activity.byte_length.store(fill->region.StoreBytes(fill->first, fill->count));
-    activity.op.store(StoreOp::kRead);
-    activity.started_ns.store(NowNs());
+    const Region& region = fill->region;
+    const WatchedCalls::Announcement call(watched_calls_, region, StoreOp::kRead,
+                                          region.StoreOffset(fill->first),
+                                          region.StoreBytes(fill->first, fill->count));
     RunFill(fill);
-    activity.started_ns.store(0);
   }
 }
 

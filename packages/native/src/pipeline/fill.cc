@@ -231,19 +231,13 @@ void Pager::FailFill(Fill* fill, const Status& status) {
     return;
   }
   // 2. A thread waits. It must see an error, never zeros: SIGBUS, or EFAULT in a system call.
-  uint8_t* const address = region.AddressOf(fill->first);
   const uint64_t offset = uint64_t{fill->first} * region.page_bytes;
   Log(LogLevel::kError, "cannot read " + region.store->label() + " at " +
                             std::to_string(region.StoreOffset(fill->first)) + ": " +
                             status.message + "; touching offset " + std::to_string(offset) +
                             " of the region raises SIGBUS until prefault() succeeds");
+  if (!fill->heals) Poison(region, fill->first);
   entry.MoveTo(PageState::kFailed, kLasting);
-  if (uffd_.has_poison()) {
-    if (!fill->heals) uffd_.Poison(address, region.page_bytes);
-  } else {
-    // Who waits asks again, each for itself, and is answered by AnswerFailedPage.
-    WakePage(region, fill->first);
-  }
   Publish(region, {EventKind::kFillError, status, offset, region.page_bytes, 0});
   EndFill(fill, status);
 }

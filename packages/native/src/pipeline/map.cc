@@ -33,7 +33,7 @@ void Pager::Map(Fill* fill, bool hole) {
     region.table.AddDirty(fill->first, 1);
     region.buffer->dirty_bytes.fetch_add(region.page_bytes);
   }
-  if (fill->heals) region.memory.Release(begin - region.memory.data(), bytes);
+  if (fill->heals) Unpoison(region, fill->first, fill->count);
   // 2. The pages themselves. The kernel wakes the waiters with each piece.
   if (hole) {
     CHECK(uffd_.Zero(begin, bytes) == UffdOutcome::kDone);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,6 +46,8 @@ Pager::~Pager() { CHECK(threads_.empty()); }
 Status Pager::Start() {
   Status status = Userfaultfd::Open(options_.features_denied, &uffd_);
   if (!status.ok()) return status;
+  empty_file_.Reset(memfd_create("umap-failed-pages", MFD_CLOEXEC));
+  if (!empty_file_) return SystemError(errno, "memfd_create");
   leader_wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!leader_wake_) return SystemError(errno, "eventfd");
 
@@ -55,7 +58,6 @@ Status Pager::Start() {
   evictor_count_ = options_.evictors ? options_.evictors : kEvictors;
   fault_events_max_ = options_.fault_events_max ? options_.fault_events_max : kFaultEventsMax;
 
-  activities_ = std::vector<Activity>(filler_count_);
   const SignalsBlocked blocked;
   const auto start = [this](const char* name, auto function) {
     threads_.emplace_back(function);

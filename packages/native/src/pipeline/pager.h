@@ -25,6 +25,7 @@
 #include "page/region_map.h"
 #include "pipeline/fill.h"
 #include "pipeline/read_ahead.h"
+#include "pipeline/watched_calls.h"
 #include "pipeline/write_back.h"
 
 namespace umap {
@@ -49,6 +50,7 @@ class Pager {
 
   const Userfaultfd& uffd() const { return uffd_; }
   RegionMap& regions() { return regions_; }
+  WatchedCalls& watched_calls() { return watched_calls_; }
 
   // Fill ---------------------------------------------------------------------------------------
 
@@ -64,8 +66,15 @@ class Pager {
   // To a follower.
   void Post(Fill* fill);
   void FinishFill(Fill* fill, StoreResult result);
+  // Makes a failed page an error to touch: SIGBUS, EFAULT in system calls. Wakes who waits there.
+  void Poison(Region& region, PageIndex page);
+  // Takes that back: the pages are absent for the kernel again.
+  void Unpoison(Region& region, PageIndex first, PageIndex count);
   // Takes a claimed page back without an answer: absent again, and whoever waits asks again.
   void AbandonFill(Region& region, PageIndex page);
+
+  // How a region's memory is registered with the userfaultfd.
+  static uint64_t RegisterModes(const Region& region);
 
   // Write-back ---------------------------------------------------------------------------------
 
@@ -105,15 +114,6 @@ class Pager {
   }
 
  private:
-  // What a thread that may be blocked in a store is doing; read by the watchdog.
-  struct alignas(64) Activity {
-    std::atomic<int64_t> started_ns{0};
-    std::atomic<Region*> region{nullptr};
-    std::atomic<uint64_t> offset{0};
-    std::atomic<uint64_t> byte_length{0};
-    std::atomic<StoreOp> op{StoreOp::kRead};
-  };
-
   // fault.cc
   void RunFiller(uint32_t number);
   void Lead(uint32_t number, std::vector<Fill*>* slow);
@@ -124,7 +124,6 @@ class Pager {
                           std::vector<Fill*>* slow);
   void HandleWriteProtectFault(Region& region, PageIndex page);
   void LiftWhileWritingBack(Region& region, PageIndex page);
-  void AnswerFailedPage(Region& region, PageIndex page, pid_t thread_id);
   void AnswerLateMessage(Region& region, PageIndex page);
   void WakePage(Region& region, PageIndex page);
 
@@ -181,9 +180,10 @@ class Pager {
   uint32_t evictor_count_ = 0;
   uint32_t fault_events_max_ = 0;
   std::atomic<bool> stopping_{false};
+  UniqueFd empty_file_;   // touching a mapping of it is an error
   UniqueFd leader_wake_;  // eventfd: the leader looks up from its poll
   std::vector<std::thread> threads_;
-  std::vector<Activity> activities_;
+  WatchedCalls watched_calls_;
 
   Mutex filler_mutex_;
   CondVar filler_wanted_;

@@ -173,11 +173,7 @@ void Pager::NameStalls() {
   regions_.ForEach([&](Region* region) {
     PendingCall call;
     if (region->store->OldestCall(&call)) consider(region, call);
-    for (const Activity& activity : activities_) {
-      if (activity.region.load() != region) continue;
-      consider(region, {activity.op.load(), activity.offset.load(), activity.byte_length.load(),
-                        activity.started_ns.load()});
-    }
+    watched_calls_.ForEachOf(region, [&](const PendingCall& each) { consider(region, each); });
     if (stalled == region) Publish(*region, event);
   });
   if (named.empty() && parked_count_.load() > 0) {

@@ -56,6 +56,12 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
   write_back->offset = region.StoreOffset(first);
   write_back->byte_length = region.StoreBytes(first, count);
   write_back->iovecs.push_back({region.AddressOf(first), write_back->byte_length});
+  if (!region.store->traits().blocking) {
+    region.store->Submit(write_back);
+    return count;
+  }
+  const WatchedCalls::Announcement call(watched_calls_, region, StoreOp::kWrite,
+                                        write_back->offset, write_back->byte_length);
   region.store->Submit(write_back);
   return count;
 }
