@@ -2,9 +2,7 @@
 // checked: bytes, limits, who waits for whom, and what becomes of calls when a worker dies.
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -12,105 +10,10 @@
 #include "os/clock.h"
 #include "store/host_store.h"
 #include "test/expect.h"
+#include "test/host_fixture.h"
 
 namespace umap {
 namespace {
-
-constexpr uint64_t kKey = 7;
-
-// A call that remembers how it ended and can be waited for.
-class TestCall final : public StoreCall {
- public:
-  TestCall(StoreOp call_op, uint64_t call_offset, std::vector<uint8_t>* bytes) {
-    op = call_op;
-    offset = call_offset;
-    if (bytes != nullptr) {
-      byte_length = bytes->size();
-      iovecs.push_back({bytes->data(), bytes->size()});
-    }
-  }
-
-  void Done(StoreResult result) override {
-    const std::lock_guard lock(mutex_);
-    result_ = std::move(result);
-    times_ += 1;
-    // Under the mutex: the waiter may destroy the call as soon as it can see the result.
-    changed_.notify_all();
-  }
-
-  StoreResult Wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return times_ > 0; });
-    return result_;
-  }
-
-  int times() {
-    const std::lock_guard lock(mutex_);
-    return times_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  StoreResult result_;
-  int times_ = 0;
-};
-
-// A flag that threads wait for.
-class Signal {
- public:
-  void Set() {
-    const std::lock_guard lock(mutex_);
-    set_ = true;
-    changed_.notify_all();
-  }
-  // Waits until it is set, and takes it back.
-  void Take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return set_; });
-    set_ = false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
-};
-
-// What a JavaScript worker has: a session, its arena, and a wake-up.
-struct Server {
-  explicit Server(StoreHost& served) : host(served) {
-    status = host.Attach([signal = wake] { signal->Set(); }, &session, &arena);
-  }
-
-  // The next call; waits for it.
-  HostCall Take() {
-    HostCall call;
-    while (!host.TakeCall(session, &call)) wake->Take();
-    return call;
-  }
-
-  StoreHost& host;
-  // Shared, because a wake may come a moment after the end of the session.
-  std::shared_ptr<Signal> wake = std::make_shared<Signal>();
-  StoreHost::Session session = 0;
-  std::shared_ptr<HostArena> arena;
-  Status status;
-};
-
-StoreTraits Traits(uint32_t concurrency_max, uint64_t call_bytes_max) {
-  StoreTraits traits;
-  traits.byte_length = 1 << 30;
-  traits.writable = true;
-  traits.concurrency_max = concurrency_max;
-  traits.call_bytes_max = call_bytes_max;
-  return traits;
-}
-
-std::shared_ptr<StoreHost> MakeHost(uint64_t arena_bytes, int64_t grace_ms) {
-  return std::make_shared<StoreHost>(
-      StoreHostOptions{arena_bytes, std::chrono::milliseconds(grace_ms)});
-}
 
 std::vector<uint8_t> Pattern(size_t bytes, uint8_t first) {
   std::vector<uint8_t> pattern(bytes);
@@ -416,32 +319,6 @@ TEST(close_fails_what_waits_and_what_is_in_flight_and_what_comes) {
   host->Complete(shown.token, HostOutcome::kOk, {});
   EXPECT_EQ(in_flight.times(), 1);
   EXPECT_EQ(host->Stats().pending, 0u);
-}
-
-TEST(arena_parts_never_overlap_and_all_come_back) {
-  std::mt19937_64 random(test::Seed());
-  std::shared_ptr<HostArena> arena;
-  EXPECT_OK(HostArena::Create(1 << 20, &arena));
-  std::map<uint64_t, uint64_t> taken;
-  for (int step = 0; step < 20'000; ++step) {
-    if (random() % 2 == 0) {
-      const uint64_t bytes = 1 + random() % 70'000;
-      const auto offset = arena->Allocate(bytes);
-      if (!offset) continue;
-      const auto after = taken.lower_bound(*offset);
-      EXPECT_TRUE(after == taken.end() || *offset + bytes <= after->first);
-      EXPECT_TRUE(after == taken.begin() ||
-                  std::prev(after)->first + std::prev(after)->second <= *offset);
-      EXPECT_LE(*offset + bytes, arena->bytes());
-      taken.emplace(*offset, bytes);
-    } else if (!taken.empty()) {
-      const auto part = std::next(taken.begin(), static_cast<long>(random() % taken.size()));
-      arena->Free(part->first, part->second);
-      taken.erase(part);
-    }
-  }
-  for (const auto& [offset, bytes] : taken) arena->Free(offset, bytes);
-  EXPECT_TRUE(arena->Allocate(1 << 20).has_value());
 }
 
 // A worker that serves an array in memory until it has taken `calls_max` calls, leaves some of them

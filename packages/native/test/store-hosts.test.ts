@@ -1,7 +1,7 @@
 // Stores that run in a worker: bytes and errors find their way, and the calls of a worker that
 // dies are answered by the next one.
 
-import { loadNative, NativeError, type NativeRegionEvent } from '@umap/native'
+import { NativeError, type NativeRegionEvent } from '@umap/native'
 import { describe, expect, it } from 'vitest'
 import { behaviour, createBuffer, MemoryHost, native, pageBytes } from './regions.ts'
 
@@ -146,8 +146,4 @@ describe('a store host', () => {
     native.regionMap(id, false)
     await close(id)
   })
-})
-
-it('every import in a thread gets the same binding', () => {
-  expect(loadNative()).toBe(native)
 })

@@ -1,6 +1,6 @@
 // The end of the process while the engine is at work. Node stops and joins the workers one after
-// the other; one that is blocked in a fault ends only when its page comes, and the store that should
-// bring it may be in a worker that was stopped before. Then nobody but us can end the process.
+// the other; one that is blocked in a fault ends only when its page comes, and the store that has
+// to bring it may be in a worker that was stopped before. Then nobody but us can end the process.
 #pragma once
 
 namespace umap {

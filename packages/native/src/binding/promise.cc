@@ -10,7 +10,9 @@ namespace umap {
 Promise Promise::Make(Environment& environment, Napi::Value* value) {
   Promise promise;
   napi_value created = nullptr;
-  if (napi_create_promise(environment.env(), &promise.deferred_, &created) != napi_ok) return promise;
+  if (napi_create_promise(environment.env(), &promise.deferred_, &created) != napi_ok) {
+    return promise;
+  }
   promise.queue_ = environment.queue();
   promise.queue_->Hold();
   *value = {environment.env(), created};

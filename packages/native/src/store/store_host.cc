@@ -78,9 +78,9 @@ bool StoreHost::TakeUnflushed(HostStore* store) {
 void StoreHost::QueueParts(std::list<HostJob>::iterator job) {
   HostStore* const store = job->store;
   const uint64_t byte_length = job->call->op == StoreOp::kFlush ? 0 : job->call->byte_length;
-  const uint64_t part_bytes_max = MovesBytes(job->call->op)
-                                      ? std::min(store->traits_.call_bytes_max, options_.arena_bytes)
-                                      : std::max<uint64_t>(byte_length, 1);
+  const uint64_t part_bytes_max =
+      MovesBytes(job->call->op) ? std::min(store->traits_.call_bytes_max, options_.arena_bytes)
+                                : std::max<uint64_t>(byte_length, 1);
   uint64_t offset = 0;
   do {
     const uint64_t part_bytes = std::min(part_bytes_max, byte_length - offset);
