@@ -14,18 +14,20 @@
 namespace umap::bench {
 namespace {
 
-void CloseAndWait(const std::shared_ptr<Region>& region) {
+// Starts an operation with a callback, and waits for its success.
+template <typename Start>
+void Await(const char* what, Start start) {
   std::mutex mutex;
   std::condition_variable changed;
-  bool closed = false;
-  Close(region, [&](Status status) {
-    if (!status.ok()) Fail("close: %s", status.message.c_str());
+  bool done = false;
+  start([&](Status status) {
+    if (!status.ok()) Fail("%s: %s", what, status.message.c_str());
     const std::lock_guard lock(mutex);
-    closed = true;
+    done = true;
     changed.notify_all();
   });
   std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return closed; });
+  changed.wait(lock, [&] { return done; });
 }
 
 class EngineMemory final : public Memory {
@@ -54,9 +56,17 @@ class EngineMemory final : public Memory {
     status = OpenRegion(region, &region_);
     if (!status.ok()) Fail("%s", status.message.c_str());
   }
-  ~EngineMemory() override { CloseAndWait(region_); }
+  ~EngineMemory() override {
+    Await("close", [&](Callback done) { Close(region_, std::move(done)); });
+  }
 
   const uint8_t* data() const override { return DataOf(*region_); }
+
+  void BeginRandom(uint64_t byte_length) override {
+    Await("prefault", [&](Callback done) {
+      Prefault(region_, {{0, byte_length}}, std::move(done));
+    });
+  }
 
   void Check() const override {
     const BufferStats stats = StatsOf(*buffer_);

@@ -63,7 +63,7 @@ std::vector<int64_t> TouchAll(const uint8_t* data, const std::vector<uint64_t>& 
 void RunFault(const Options& options) {
   const std::vector<uint64_t> offsets = ChooseOffsets(options);
   const std::unique_ptr<Memory> memory = OpenMemory(options);
-  memory->BeginRandom();
+  memory->BeginRandom(0);
   std::vector<int64_t> latencies_ns = TouchAll(memory->data(), offsets);
   memory->Check();
   const double sum_ns = std::accumulate(latencies_ns.begin(), latencies_ns.end(), 0.0);

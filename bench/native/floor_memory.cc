@@ -75,6 +75,8 @@ class FloorMemory final : public Memory {
  public:
   explicit FloorMemory(const Options& options) : floor_(*new Floor(options)) {}
   const uint8_t* data() const override { return floor_.data(); }
+  // There is no buffer.
+  void BeginRandom(uint64_t) override {}
 
  private:
   // Never deleted: its handler thread blocks in read() until the process ends.

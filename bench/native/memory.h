@@ -13,8 +13,9 @@ class Memory {
  public:
   virtual ~Memory() = default;
   virtual const uint8_t* data() const = 0;
-  // Called once the buffer is full, before the clock starts.
-  virtual void BeginRandom() {}
+  // Called before the clock of random touches starts: fills the buffer with the first
+  // `byte_length` bytes, and gives the advice that random touches call for.
+  virtual void BeginRandom(uint64_t byte_length) = 0;
   // Called after the clock stopped; fails the run where a promise was broken.
   virtual void Check() const {}
 };

@@ -1,5 +1,6 @@
 // Random touches: threads read words all over a file that is larger than the memory, so that most
 // touches fault and every fault has to evict. Each word is compared with what the file holds there.
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -39,12 +40,8 @@ uint64_t TouchUntil(const uint8_t* data, uint64_t file_bytes, uint64_t seed, int
 void RunRandom(const Options& options) {
   const std::unique_ptr<Memory> memory = OpenMemory(options);
   const uint8_t* const data = memory->data();
-  // 1. A full buffer, filled in order because that is the fastest for everybody.
-  for (uint64_t offset = 0; offset < std::min(options.buffer_bytes, options.file_bytes);
-       offset += options.page_bytes) {
-    Verify(data, offset);
-  }
-  memory->BeginRandom();
+  // 1. A full buffer.
+  memory->BeginRandom(std::min(options.buffer_bytes, options.file_bytes));
   // 2. The touches.
   const int64_t started_ns = NowNs();
   const int64_t end_ns = started_ns + static_cast<int64_t>(options.milliseconds) * 1'000'000;

@@ -24,7 +24,7 @@ export const fullSizes: Sizes = {
   bufferBytes: 512 * mebibyte,
   scanBytes: 2048 * mebibyte,
   faultTouches: 16_384,
-  randomMs: 1000,
+  randomMs: 700,
   policyScale: 0.5,
 }
 
