@@ -62,7 +62,6 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   Region& closing = *region;
   // 1. Everything that was written is durable, or the region stays.
   if (closing.writable) {
-    UnpinAll(closing);
     Status status = FlushPages(pager, closing, {0, closing.page_count});
     // A store that can never be made durable again is reported once, and then let go: the pages
     // that its kernel dropped cannot be written again from here.

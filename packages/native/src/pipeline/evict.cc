@@ -63,28 +63,29 @@ std::vector<std::shared_ptr<PageBuffer>> Pager::Buffers() {
 void Pager::RunEvictor() {
   uint64_t answered = 0;
   bool stuck = false;
+  bool progress = false;
   std::chrono::milliseconds pause = kRetryPauseMin;
   for (;;) {
     {
       MutexLock lock(evictor_mutex_);
       if (!stopping_ && evictor_calls_ == answered) {
-        if (stuck) {
-          evictor_wanted_.WaitFor(evictor_mutex_, pause);
-        } else {
+        if (!stuck) {
           evictor_wanted_.Wait(evictor_mutex_);
+        } else if (!progress) {
+          evictor_wanted_.WaitFor(evictor_mutex_, pause);
         }
       }
       if (stopping_) return;
       answered = evictor_calls_;
     }
     stuck = false;
-    bool progress = false;
+    progress = false;
     for (const auto& buffer : Buffers()) {
       while (EvictOnce(*buffer)) progress = true;
       buffer->Trim();
       stuck = stuck || buffer->BytesToEvict() > 0;
     }
-    stuck = stuck || parked_count_.load() > 0;
+    stuck = stuck || waiting_count_.load() > 0;
     pause = progress ? kRetryPauseMin : std::min(2 * pause, kRetryPauseMax);
     Unpark();
   }
@@ -93,7 +94,8 @@ void Pager::RunEvictor() {
 bool Pager::EvictOnce(PageBuffer& buffer) {
   // 1. As much as the watermarks ask for; something at least where a fill waits for memory.
   uint64_t bytes = buffer.BytesToEvict();
-  if (bytes == 0 && parked_count_.load() > 0 && buffer.standby_bytes() == 0) bytes = 1;
+  const bool idle = buffer.standby_bytes() == 0 && buffer.leaving_bytes.load() < kPassBytesMax;
+  if (bytes == 0 && parked_count_.load() > 0 && idle) bytes = 1;
   if (bytes == 0) return false;
   std::vector<Victim> victims;
   std::vector<Victim> dirty;

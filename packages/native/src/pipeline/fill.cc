@@ -78,7 +78,10 @@ bool Pager::TakeMemoryFor(Fill* fill) {
                                                                     extra_bytes, &fill->frames,
                                                                     &garbage);
     region.buffer->ReleaseGarbage(&garbage);
-    if (fill->has_memory) return true;
+    if (fill->has_memory) {
+      if (fill->waits) EndWait(fill);
+      return true;
+    }
     if (evicted || EvictNow(*region.buffer, need_bytes) == 0) return false;
   }
 }
@@ -280,12 +283,30 @@ void Pager::Post(Fill* fill) {
 }
 
 void Pager::Park(Fill* fill) {
+  // 1. Who waits holds no memory: else those who wait could hold all of it among them.
+  if (fill->filled) {
+    fill->region.buffer->PutFrames(*fill->region.pool, fill->frames);
+    fill->frames.clear();
+    fill->filled = false;
+  }
+  // 2. The evictors look at it again and again by themselves: they are woken once.
+  const bool first_time = !fill->waits;
+  fill->waits = true;
   {
     MutexLock lock(parked_mutex_);
+    if (first_time) waiting_since_ns_.emplace(fill, NowNs());
+    waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
     parked_.push_back(fill);
     parked_count_.store(static_cast<uint32_t>(parked_.size()));
   }
-  WakeEvictors();
+  if (first_time) WakeEvictors();
+}
+
+void Pager::EndWait(Fill* fill) {
+  MutexLock lock(parked_mutex_);
+  waiting_since_ns_.erase(fill);
+  waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
+  fill->waits = false;
 }
 
 void Pager::Unpark() {

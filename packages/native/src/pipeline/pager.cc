@@ -83,7 +83,7 @@ void Pager::Stop() {
   WakeLeader();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  CHECK(ready_.empty() && parked_.empty());
+  CHECK(ready_.empty() && parked_.empty() && waiting_count_.load() == 0);
 }
 
 void Pager::WakeLeader() {

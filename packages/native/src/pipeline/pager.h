@@ -131,6 +131,7 @@ class Pager {
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
   bool TakeMemoryFor(Fill* fill);
   void Park(Fill* fill);
+  void EndWait(Fill* fill);
   bool ReadWithoutWaiting(Fill* fill, StoreResult* result);
   void SubmitFill(Fill* fill);
   void WakeLeader();
@@ -170,6 +171,7 @@ class Pager {
   void RunDueTimers();
   void FollowPressure();
   void NameStalls();
+  std::string NameWaitingFills(int64_t now);
 
   const PagerOptions options_;
   Userfaultfd uffd_;
@@ -199,6 +201,9 @@ class Pager {
   Mutex parked_mutex_;
   std::atomic<uint32_t> parked_count_{0};
   std::vector<Fill*> parked_ GUARDED_BY(parked_mutex_);
+  // Parked fills, and those among them that are being tried again, with the time they wait since.
+  std::map<Fill*, int64_t> waiting_since_ns_ GUARDED_BY(parked_mutex_);
+  std::atomic<uint32_t> waiting_count_{0};
 
   Mutex evictor_mutex_;
   CondVar evictor_wanted_;
@@ -212,7 +217,6 @@ class Pager {
 
   // The watchdog's own.
   int64_t stall_quiet_until_ns_ = 0;
-  int64_t parked_since_ns_ = 0;
 };
 
 }  // namespace umap

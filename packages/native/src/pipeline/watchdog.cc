@@ -176,19 +176,23 @@ void Pager::NameStalls() {
     watched_calls_.ForEachOf(region, [&](const PendingCall& each) { consider(region, each); });
     if (stalled == region) Publish(*region, event);
   });
-  if (named.empty() && parked_count_.load() > 0) {
-    if (parked_since_ns_ == 0) parked_since_ns_ = now;
-    if (now - parked_since_ns_ >= kStallNs) {
-      named = std::to_string(parked_count_.load()) +
-              " page fills wait for memory: every page of the buffer is pinned, or dirty and "
-              "refused by its store" + Explain(FindBlockedThreads(), false);
-    }
-  } else {
-    parked_since_ns_ = 0;
-  }
+  if (named.empty()) named = NameWaitingFills(now);
   if (named.empty()) return;
   Log(LogLevel::kWarning, named);
   stall_quiet_until_ns_ = now + kStallRepeatNs;
+}
+
+// Empty when no fill has waited for memory for long.
+std::string Pager::NameWaitingFills(int64_t now) {
+  uint32_t count = 0;
+  {
+    MutexLock lock(parked_mutex_);
+    for (const auto& [fill, since_ns] : waiting_since_ns_) count += now - since_ns >= kStallNs;
+  }
+  if (count == 0) return {};
+  return std::to_string(count) +
+         " page fills wait for memory: every page of the buffer is pinned, or dirty and refused by "
+         "its store" + Explain(FindBlockedThreads(), false);
 }
 
 }  // namespace umap
