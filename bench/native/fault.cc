@@ -1,6 +1,6 @@
 // What one fault costs the thread that runs into it. One page in each 64 KiB, in random order, so
-// that there is nothing to read ahead. Only touches that did fault count, because the kernel may map
-// neighbours of a cached page in the same fault, up to 2 MiB of them.
+// that there is nothing to read ahead. Only touches that did fault count, because the kernel may
+// map neighbours of a cached page in the same fault, up to 2 MiB of them.
 #include <sys/resource.h>
 
 #include <algorithm>
