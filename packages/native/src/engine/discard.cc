@@ -55,6 +55,7 @@ void ForgetClaimed(Pager& pager, Region& region, PageIndex page, PageWord was) {
     region.buffer->dirty_bytes.fetch_sub(region.page_bytes);
   }
   region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
+  if (was.Has(kZero)) region.zero_pages.fetch_sub(1);
   region.buffer->Forget(region, page, !was.Has(kZero));
 }
 

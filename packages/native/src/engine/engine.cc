@@ -117,7 +117,10 @@ RegionStats StatsOf(const Region& region) {
   stats.store_errors = counters.Sum(Counter::kStoreErrors);
   stats.fault_latency = Summarize(counters.FaultLatency());
   stats.fill_latency = Summarize(counters.FillLatency());
-  stats.resident_bytes = region.table.CountResident() * region.page_bytes;
+  const uint64_t zero_pages = region.zero_pages.load();
+  const uint64_t resident_pages = region.table.CountResident();
+  stats.resident_bytes =
+      (resident_pages - std::min(zero_pages, resident_pages)) * region.page_bytes;
   stats.dirty_bytes = region.table.CountDirty() * region.page_bytes;
   stats.pinned_bytes = region.pinned_pages.load() * region.page_bytes;
   return stats;

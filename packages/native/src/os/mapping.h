@@ -41,8 +41,8 @@ class Mapping {
     return address >= begin && address - begin < bytes_;
   }
 
-  // Parts of it, replaced in one step by a mapping of a file, by memory that may not be touched, and
-  // that memory made accessible. Offsets and lengths in bytes, multiples of the system page.
+  // Parts of it, replaced in one step by a mapping of a file, by memory that may not be touched,
+  // and that memory made accessible. Offsets and lengths in bytes, multiples of the system page.
   void MapFile(size_t offset, size_t bytes, int fd) const;
   void MapInaccessible(size_t offset, size_t bytes) const;
   void MakeAccessible(size_t offset, size_t bytes) const;

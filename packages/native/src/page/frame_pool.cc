@@ -14,8 +14,11 @@ constexpr uint64_t kHugePageBytes = 2 << 20;
 }  // namespace
 
 void SlotSet::Put(SlotRun run) {
-  for (SlotIndex slot = run.first; slot < run.first + run.count; slot++) {
-    words_[slot / 64] |= uint64_t{1} << (slot % 64);
+  const SlotIndex end = run.first + run.count;
+  for (SlotIndex slot = run.first; slot < end;) {
+    const SlotIndex count = std::min(end - slot, 64 - slot % 64);
+    words_[slot / 64] |= (~uint64_t{0} >> (64 - count)) << (slot % 64);
+    slot += count;
   }
   count_ += run.count;
   hint_ = run.first;

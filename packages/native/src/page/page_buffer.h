@@ -156,7 +156,9 @@ class PageBuffer {
   uint32_t NextEviction() REQUIRES(mutex_);
   SlotIndex RemoveStandby(Region& region, PageIndex page) REQUIRES(mutex_);
   void Place(NodeIndex node, uint32_t history) REQUIRES(mutex_);
-  NodeIndex VictimHead() REQUIRES(mutex_);
+  // Where the next victim should come from, given how many pages of each queue the search has not
+  // looked at yet; what it has looked at cannot leave.
+  NodeIndex VictimHead(uint64_t probation_left, uint64_t protected_left) REQUIRES(mutex_);
   bool TakeVictim(NodeIndex node, Victim* victim) REQUIRES(mutex_);
 
   const BufferLimits limits_;

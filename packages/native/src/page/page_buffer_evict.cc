@@ -53,9 +53,11 @@ void PageBuffer::Place(NodeIndex index, uint32_t history) {
   Push(protected_, index);
 }
 
-NodeIndex PageBuffer::VictimHead() {
-  if (probation_.bytes() * 100 > budget_bytes() * kProbationPercent) return probation_.head();
-  while (protected_.head() != kNoNode) {
+NodeIndex PageBuffer::VictimHead(uint64_t probation_left, uint64_t protected_left) {
+  const bool large = probation_.bytes() * 100 > budget_bytes() * kProbationPercent;
+  if (probation_left > 0 && (large || protected_left == 0)) return probation_.head();
+  if (protected_left == 0) return kNoNode;
+  for (;;) {
     const NodeIndex index = protected_.head();
     PageNode& node = nodes_[index];
     if (node.rounds == 0) return index;
@@ -63,7 +65,6 @@ NodeIndex PageBuffer::VictimHead() {
     protected_.Remove(nodes_, index, node.region->page_bytes);
     protected_.PushTail(nodes_, index, node.region->page_bytes);
   }
-  return probation_.head();
 }
 
 bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
@@ -89,12 +90,15 @@ void PageBuffer::ChooseVictims(uint64_t bytes, std::vector<Victim>* victims,
   MutexLock lock(mutex_);
   uint64_t chosen = 0;
   // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.
-  uint64_t left = probation_.count() + protected_.count();
+  uint64_t probation_left = probation_.count();
+  uint64_t protected_left = protected_.count();
+  uint64_t left = probation_left + protected_left;
   if (!dirty) left = std::min(left, kGlanceMin + 2 * bytes / kSystemPageBytes);
   while (chosen < bytes && left-- > 0) {
-    const NodeIndex index = VictimHead();
+    const NodeIndex index = VictimHead(probation_left, protected_left);
     if (index == kNoNode) return;
     PageNode& node = nodes_[index];
+    (node.queue == QueueName::kProbation ? probation_left : protected_left)--;
     const uint64_t page_bytes = node.region->page_bytes;
     Victim victim;
     if (TakeVictim(index, &victim)) {
@@ -136,6 +140,7 @@ PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept, bool r
   if (victim.slot != kNoSlot) {
     (frame_kept ? region.pool->free() : region.pool->vacant()).Put({victim.slot, 1});
   }
+  if (victim.zero) region.zero_pages.fetch_sub(1);
   if (!frame_kept && !victim.zero) {
     CHECK(held_bytes_ >= region.page_bytes);
     held_bytes_ -= region.page_bytes;

@@ -56,6 +56,8 @@ struct Region {
   // How often each pinned page is pinned.
   std::map<PageIndex, uint32_t> pins GUARDED_BY(mutex);
   std::atomic<uint64_t> pinned_pages{0};
+  // Mapped pages with no memory behind them: the kernel's zero page.
+  std::atomic<uint64_t> zero_pages{0};
 
   uint8_t* AddressOf(PageIndex page) const {
     return memory.data() + (uint64_t{page} << page_shift);

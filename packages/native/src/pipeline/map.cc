@@ -37,8 +37,7 @@ void Pager::Map(Fill* fill, bool hole) {
   // 2. The pages themselves. The kernel wakes the waiters with each piece.
   if (hole) {
     CHECK(uffd_.Zero(begin, bytes) == UffdOutcome::kDone);
-    // The kernel's zero page takes none of the memory that a copy would have.
-    if (!moves) region.buffer->ReturnMemory(bytes);
+    region.zero_pages.fetch_add(fill->count);
   } else {
     PageIndex page = fill->first;
     for (const SlotRun& run : fill->frames) {
