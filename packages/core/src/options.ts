@@ -135,14 +135,9 @@ export function resolveWindow(
   return { offset, byteLength }
 }
 
-// `nativeFd: true` beside a reference is the promise that its module is small, needs no other
-// thread and offers a descriptor, so that it can be opened where it was asked for.
 function resolveStore(source: StoreSource): { store: StoreRef; opensInCaller: boolean } {
-  if (source !== null && typeof source === 'object' && 'nativeFd' in source) {
-    const { nativeFd, ...ref } = source as StoreRef & { nativeFd: unknown }
-    return { store: resolveStoreRef(ref), opensInCaller: nativeFd === true }
-  }
-  return { store: resolveStoreRef(source), opensInCaller: false }
+  const store = resolveStoreRef(source)
+  return { store, opensInCaller: store.nativeFd === true }
 }
 
 function resolveOffset(offset: number | undefined, pageBytes: number): number {

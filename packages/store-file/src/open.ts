@@ -13,7 +13,8 @@ import { checkOptions, type FileStoreOptions, type FileStoreRefOptions } from '.
  * Throws a `TypeError` or `RangeError` that names the option.
  */
 export function fileStore(options: FileStoreOptions): StoreRef<FileStoreRefOptions> {
-  return storeRef(new URL(import.meta.url), checkOptions(options))
+  const ref = storeRef(new URL(import.meta.url), checkOptions(options))
+  return Object.freeze({ ...ref, nativeFd: true as const })
 }
 
 /**

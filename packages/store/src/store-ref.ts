@@ -10,6 +10,11 @@ export interface StoreRef<O = unknown> {
   readonly url: string
   /** Name of the function in it, an {@link OpenStore}. */
   readonly exportName: string
+  /**
+   * The module is small, and its stores offer a native descriptor: they may be opened in the thread
+   * that maps them, without a store host.
+   */
+  readonly nativeFd?: true
   /** The store's own options. */
   readonly options: O
 }
@@ -73,7 +78,7 @@ export function resolveStoreRef<O>(source: StoreSource<O>): StoreRef<O> {
 }
 
 function checkStoreRef<O>(ref: StoreRef<O>): StoreRef<O> {
-  refuseUnknownKeys(ref, ['url', 'exportName', 'options'])
+  refuseUnknownKeys(ref, ['url', 'exportName', 'options', 'nativeFd'])
   if (typeof ref.url !== 'string' || !URL.canParse(ref.url)) {
     throw new TypeError(`url of a StoreRef must be an absolute URL, not ${show(ref.url)}`)
   }
