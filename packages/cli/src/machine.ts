@@ -2,7 +2,7 @@
 // engine to ask: another platform, or a package whose native part was not built.
 
 import { constants } from 'node:buffer'
-import { type ProbeReport, probe } from '@umap/native'
+import { type ProbeReport, probe } from '@umap/core'
 
 /** What only the engine can find out; null without it. */
 type EngineFindings = Omit<ProbeReport, 'paging' | 'summary' | 'needs'>

@@ -19,7 +19,13 @@ const openCodes: Readonly<Record<string, UmapErrorCode>> = {
 }
 
 /** Remedies of a probe that are about permission; the others are about the kernel or limits. */
-const permissionRemedies: readonly string[] = ['device', 'sysctl', 'capability', 'seccomp']
+const permissionRemedies: readonly string[] = [
+  'device',
+  'sysctl',
+  'capability',
+  'seccomp',
+  'policy',
+]
 
 /**
  * The `UmapError` of something that a call into the engine threw or rejected with. Errors that are

@@ -36,8 +36,8 @@ export interface PageBufferStats {
 }
 
 const optionNames = ['bytes', 'highWaterPercent', 'lowWaterPercent'] as const
-const highWaterPercentDefault = 90
-const lowWaterPercentDefault = 70
+const highWaterPercentDefault = 97
+const lowWaterPercentDefault = 95
 
 /**
  * A page buffer that several regions share: `umap({ store, buffer })`.

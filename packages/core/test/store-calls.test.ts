@@ -96,7 +96,7 @@ describe('a call on a JavaScript store', () => {
     for (const read of [thrower, () => Promise.reject(fault)]) {
       const error = errorOf(await (await hostOf({ read })).run())
       expect(error).toMatchObject({ code: 'EIO', retryable: true })
-      expect(error.message).toBe('read of 512 bytes at 1024 of open.js (path /data): disk on fire')
+      expect(error.message).toBe('read of 512 bytes at 1024 of /data: disk on fire')
     }
   })
 
@@ -186,10 +186,8 @@ describe('flags of a store worker', () => {
 describe('the label of a store', () => {
   it('tells which object it is, and no secrets', () => {
     const options = { bucket: 'b', key: 'k', secretAccessKey: 'hush' }
-    expect(storeLabel({ ...ref, url: 'file:///x/s3.js?v=1', options })).toBe(
-      's3.js (bucket b, key k)',
-    )
-    expect(storeLabel({ ...ref, options: undefined })).toBe('open.js')
+    expect(storeLabel({ ...ref, url: 'file:///x/s3.js?v=1', options })).toBe('b/k')
+    expect(storeLabel({ ...ref, options: undefined })).toBe('stores/open.js')
   })
 })
 

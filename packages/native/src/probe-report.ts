@@ -3,7 +3,7 @@
 
 /** What this machine can do for paging with userfaultfd, found out by trying it. */
 export interface ProbeReport {
-  /** 'user-mode-only': it works, save for system calls on absent pages. */
+  /** 'user-mode-only': system calls on absent pages would fail; the engine refuses it. */
   readonly paging: 'yes' | 'user-mode-only' | 'no'
   /** The verdict in one sentence. */
   readonly summary: string
@@ -41,7 +41,7 @@ export interface ProbeNeed {
   readonly fallback: string | null
   /** Empty when met. Any one of them is enough, unless its text says otherwise. */
   readonly remedies: readonly {
-    readonly kind: 'device' | 'sysctl' | 'capability' | 'seccomp' | 'kernel' | 'limit'
+    readonly kind: 'device' | 'sysctl' | 'capability' | 'seccomp' | 'policy' | 'kernel' | 'limit'
     readonly remedy: string
   }[]
 }

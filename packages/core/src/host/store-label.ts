@@ -5,16 +5,16 @@ import type { StoreRef } from '@umap/store'
 // Options that stores use to say which object they open. Others may be credentials.
 const tellingOptions = ['path', 'bucket', 'key', 'prefix', 'name'] as const
 
-/** Such as `open.js (path /data/points.f64)`. */
+/** Such as `/data/points.f64`, `bucket/key`; the module's own name where the options tell nothing. */
 export function storeLabel(ref: StoreRef): string {
-  const module = ref.url.split(/[?#]/, 1)[0]?.split('/').at(-1) || ref.url
+  const module = ref.url.split(/[?#]/, 1)[0]?.split('/').slice(-2).join('/') || ref.url
   const options = ref.options
   if (options === null || typeof options !== 'object') {
     return module
   }
   const told = tellingOptions.flatMap((name) => {
     const value: unknown = Reflect.get(options, name)
-    return typeof value === 'string' ? [`${name} ${value}`] : []
+    return typeof value === 'string' ? [value] : []
   })
-  return told.length === 0 ? module : `${module} (${told.join(', ')})`
+  return told.length === 0 ? module : told.join('/')
 }
