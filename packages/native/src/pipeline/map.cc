@@ -38,6 +38,8 @@ void Pager::Map(Fill* fill, bool hole) {
   if (hole) {
     CHECK(uffd_.Zero(begin, bytes) == UffdOutcome::kDone);
     region.zero_pages.fetch_add(fill->count);
+    // The kernel's zero page takes none of the memory that a copy would have.
+    if (!moves) region.buffer->ReturnMemory(bytes);
   } else {
     PageIndex page = fill->first;
     for (const SlotRun& run : fill->frames) {
