@@ -2,6 +2,7 @@
 #include "page/page_buffer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "os/check.h"
 #include "page/region.h"
@@ -24,15 +25,17 @@ void PageBuffer::SetBudget(uint64_t bytes) { budget_bytes_.store(bytes); }
 
 Status PageBuffer::AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, FramePool** pool) {
   MutexLock lock(mutex_);
-  std::unique_ptr<FramePool>& place = pools_[page_bytes];
-  if (!place) {
+  auto found = pools_.find(page_bytes);
+  if (found == pools_.end()) {
     const uint64_t frames = limits_.budget_bytes_max / page_bytes;
     const uint64_t slots = std::max(frames * kSlotsPerFrame, kSlotsMin);
-    Status status = FramePool::Create(uffd, page_bytes, static_cast<SlotIndex>(slots), &place);
+    std::unique_ptr<FramePool> fresh;
+    Status status = FramePool::Create(uffd, page_bytes, static_cast<SlotIndex>(slots), &fresh);
     if (!status.ok()) return status;
+    found = pools_.emplace(page_bytes, std::move(fresh)).first;
   }
   region_count_.fetch_add(1);
-  *pool = place.get();
+  *pool = found->second.get();
   return Status::Ok();
 }
 
@@ -287,6 +290,13 @@ void PageBuffer::Forget(Region& region, PageIndex page, bool holds_memory) {
     held_bytes_ -= region.page_bytes;
   }
   FreeNode(index, kNeverEvicted);
+}
+
+uint64_t PageBuffer::PinnableBytes() const {
+  MutexLock lock(mutex_);
+  const uint64_t budget = budget_bytes();
+  const uint64_t kept_free = pools_.empty() ? 0 : 2 * pools_.rbegin()->first;
+  return std::min(budget / 100 * limits_.low_water_percent, budget - std::min(budget, kept_free));
 }
 
 // Statistics -------------------------------------------------------------------------------------

@@ -57,8 +57,9 @@ class PageBuffer {
 
   bool adaptive() const { return limits_.adaptive; }
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
-  // What may be pinned at most, so that eviction can always reach the low watermark.
-  uint64_t PinnableBytes() const { return budget_bytes() / 100 * limits_.low_water_percent; }
+  // What may be pinned at most, so that eviction can always reach the low watermark, and a fault
+  // always finds memory: a frame, and a page to copy it to.
+  uint64_t PinnableBytes() const;
   uint64_t budget_bytes_max() const { return limits_.budget_bytes_max; }
   // Follows memory pressure. A smaller budget is reached by eviction, not at once.
   void SetBudget(uint64_t bytes);

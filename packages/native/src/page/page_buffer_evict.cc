@@ -23,7 +23,8 @@ constexpr uint64_t kSystemPageBytes = 4096;
 uint64_t PageBuffer::BytesToEvict() const {
   const uint64_t budget = budget_bytes();
   const uint64_t leaving = leaving_bytes.load(std::memory_order_relaxed);
-  const uint64_t mapped = mapped_bytes() - std::min(leaving, mapped_bytes());
+  const uint64_t all = mapped_bytes();
+  const uint64_t mapped = all - std::min(leaving, all);
   if (mapped * 100 <= budget * limits_.high_water_percent) return 0;
   const uint64_t low = budget / 100 * limits_.low_water_percent;
   return mapped > low ? mapped - low : 0;
