@@ -6,6 +6,7 @@
 
 #include "os/check.h"
 #include "page/region.h"
+#include "page/test_points.h"
 
 namespace umap {
 namespace {
@@ -41,6 +42,8 @@ Status PageBuffer::AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, Frame
 
 void PageBuffer::RemoveRegion() {
   MutexLock lock(mutex_);
+  // What is being given back outside the mutex lies in a pool.
+  while (region_count_.load() == 1 && trimming_ > 0) trimmed_.Wait(mutex_);
   if (region_count_.fetch_sub(1) > 1) return;
   CHECK(probation_.count() + protected_.count() + standby_.count() == 0);
   for (const auto& [page_bytes, pool] : pools_) held_bytes_ -= pool->free().count() * page_bytes;
@@ -173,8 +176,13 @@ void PageBuffer::Trim() {
     const uint64_t budget = budget_bytes();
     if (held_bytes_ <= budget) return;
     MakeRoom(held_bytes_ - budget, nullptr, 0, nullptr, &garbage);
+    trimming_++;
   }
+  TestPoint("before-trim");
   ReleaseGarbage(&garbage);
+  MutexLock lock(mutex_);
+  trimming_--;
+  trimmed_.NotifyAll();
 }
 
 // Pages ------------------------------------------------------------------------------------------

@@ -176,6 +176,9 @@ class PageBuffer {
   PageQueue standby_ GUARDED_BY(mutex_){QueueName::kStandby};
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_max_ GUARDED_BY(mutex_) = 0;
+  // Calls of Trim that are giving memory back outside the mutex.
+  uint32_t trimming_ GUARDED_BY(mutex_) = 0;
+  CondVar trimmed_;
   // Pages that were dropped for want of room, ever; its value names an eviction.
   uint32_t evictions_ GUARDED_BY(mutex_) = 0;
 };

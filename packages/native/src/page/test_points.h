@@ -3,7 +3,7 @@
 //
 // Points: fault-read, before-fill, before-map, after-map, before-unprotect, before-evict-move,
 // after-evict-move, before-write-back, after-write-back, before-finish-write-back, before-discard,
-// before-abandon.
+// before-abandon, before-trim.
 #pragma once
 
 #include <atomic>
