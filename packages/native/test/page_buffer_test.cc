@@ -1,0 +1,192 @@
+// The page buffer's books by themselves: what it hands out, what it takes back, and that neither
+// ever exceeds the budget.
+#include "page/page_buffer.h"
+
+#include "os/check.h"
+#include "page/frame_pool.h"
+#include "test/engine_fixture.h"
+#include "test/expect.h"
+#include "test/stops.h"
+
+namespace umap::test {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+BufferLimits LimitsOf(uint64_t bytes) {
+  BufferLimits limits;
+  limits.budget_bytes = bytes;
+  limits.budget_bytes_max = bytes;
+  return limits;
+}
+
+// A buffer with one pool of small frames and one of larger ones.
+struct Books {
+  explicit Books(uint64_t budget_bytes) : buffer(LimitsOf(budget_bytes)) {
+    CHECK(Userfaultfd::Open(0, &uffd).ok());
+    CHECK(buffer.AddRegion(uffd, kPage, &small).ok());
+    CHECK(buffer.AddRegion(uffd, 16 * kPage, &large).ok());
+  }
+  ~Books() {
+    buffer.RemoveRegion();
+    buffer.RemoveRegion();
+  }
+
+  // Takes and touches frames, as a fill does.
+  bool Take(FramePool& pool, uint32_t count, std::vector<SlotRun>* frames,
+            uint64_t extra_bytes = 0) {
+    Garbage garbage;
+    const bool taken = buffer.TakeMemory(pool, count, extra_bytes, frames, &garbage);
+    buffer.ReleaseGarbage(&garbage);
+    for (const SlotRun& run : *frames) {
+      std::memset(pool.AddressOf(run.first), 1, run.count * pool.page_bytes());
+    }
+    return taken;
+  }
+
+  Userfaultfd uffd;
+  PageBuffer buffer;
+  FramePool* small = nullptr;
+  FramePool* large = nullptr;
+};
+
+uint32_t CountOf(const std::vector<SlotRun>& frames) {
+  uint32_t count = 0;
+  for (const SlotRun& run : frames) count += run.count;
+  return count;
+}
+
+TEST(slots_are_handed_out_in_neighbours_and_each_once) {
+  SlotSet slots(200);
+  slots.Put({0, 200});
+  std::vector<bool> seen(200);
+  uint32_t total = 0;
+  std::mt19937_64 random(Seed());
+  while (slots.count() > 0) {
+    const SlotRun run = slots.Take(1 + static_cast<uint32_t>(random() % 70));
+    for (SlotIndex slot = run.first; slot < run.first + run.count; slot++) {
+      EXPECT_FALSE(seen[slot]);
+      seen[slot] = true;
+      total++;
+    }
+  }
+  EXPECT_EQ(total, 200u);
+  slots.Put({190, 10});
+  slots.Put({3, 2});
+  EXPECT_EQ(slots.Take(200).count, 2u);
+  EXPECT_EQ(slots.Take(200).count, 10u);
+}
+
+TEST(memory_is_given_whole_or_not_at_all) {
+  Books books(32 * kPage);
+  std::vector<SlotRun> frames;
+  EXPECT_FALSE(books.Take(*books.small, 33, &frames));
+  EXPECT_EQ(frames.size(), 0u);
+  EXPECT_EQ(books.buffer.resident_bytes(), 0u);
+  EXPECT_TRUE(books.Take(*books.small, 20, &frames, 12 * kPage));
+  EXPECT_EQ(CountOf(frames), 20u);
+  EXPECT_EQ(books.buffer.resident_bytes(), 32 * kPage);
+  std::vector<SlotRun> none;
+  EXPECT_FALSE(books.Take(*books.small, 1, &none));
+  EXPECT_FALSE(books.Take(*books.small, 0, &none, 1));
+  books.buffer.PutFrames(*books.small, frames);
+  books.buffer.ReturnMemory(12 * kPage);
+  EXPECT_EQ(books.buffer.resident_bytes(), 20 * kPage);
+}
+
+TEST(free_frames_of_one_size_make_room_for_another) {
+  Books books(32 * kPage);
+  std::vector<SlotRun> small;
+  EXPECT_TRUE(books.Take(*books.small, 32, &small));
+  books.buffer.PutFrames(*books.small, small);
+  std::vector<SlotRun> large;
+  EXPECT_TRUE(books.Take(*books.large, 2, &large));
+  EXPECT_EQ(books.buffer.resident_bytes_max(), 32 * kPage);
+  books.buffer.PutFrames(*books.large, large);
+  small.clear();
+  EXPECT_TRUE(books.Take(*books.small, 17, &small));
+  EXPECT_LE(books.buffer.resident_bytes_max(), 32 * kPage);
+  books.buffer.PutFrames(*books.small, small);
+}
+
+TEST(a_smaller_budget_is_reached_by_giving_free_frames_back) {
+  Books books(32 * kPage);
+  std::vector<SlotRun> frames;
+  EXPECT_TRUE(books.Take(*books.small, 32, &frames));
+  books.buffer.PutFrames(*books.small, frames);
+  books.buffer.SetBudget(10 * kPage);
+  books.buffer.Trim();
+  EXPECT_EQ(books.buffer.resident_bytes(), 10 * kPage);
+  frames.clear();
+  EXPECT_FALSE(books.Take(*books.small, 11, &frames));
+  EXPECT_TRUE(books.Take(*books.small, 10, &frames));
+  books.buffer.PutFrames(*books.small, frames);
+}
+
+TEST(random_takes_and_returns_never_exceed_the_budget) {
+  constexpr uint64_t kBudget = 64 * kPage;
+  Books books(kBudget);
+  std::mt19937_64 random(Seed());
+  std::vector<std::pair<FramePool*, std::vector<SlotRun>>> held;
+  for (int i = 0; i < 5000; i++) {
+    if (random() % 2 == 0 || held.empty()) {
+      FramePool* pool = random() % 4 == 0 ? books.large : books.small;
+      std::vector<SlotRun> frames;
+      const auto count = static_cast<uint32_t>(1 + random() % (pool == books.large ? 2 : 8));
+      if (books.Take(*pool, count, &frames)) held.emplace_back(pool, std::move(frames));
+    } else {
+      const size_t at = random() % held.size();
+      books.buffer.PutFrames(*held[at].first, held[at].second);
+      held.erase(held.begin() + static_cast<ptrdiff_t>(at));
+    }
+    EXPECT_LE(books.buffer.resident_bytes_max(), kBudget);
+  }
+  for (auto& [pool, frames] : held) books.buffer.PutFrames(*pool, frames);
+}
+
+TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
+  Userfaultfd uffd;
+  CHECK(Userfaultfd::Open(0, &uffd).ok());
+  PageBuffer buffer(LimitsOf(64 * kPage));
+  FramePool* pool = nullptr;
+  FramePool* other = nullptr;
+  EXPECT_OK(buffer.AddRegion(uffd, kPage, &pool));
+  // No address space has room for this.
+  EXPECT_EQ(buffer.AddRegion(uffd, uint64_t{1} << 46, &other).error, ENOMEM);
+  std::vector<SlotRun> frames;
+  Garbage garbage;
+  EXPECT_TRUE(buffer.TakeMemory(*pool, 64, 0, &frames, &garbage));
+  buffer.PutFrames(*pool, frames);
+  frames.clear();
+  EXPECT_TRUE(buffer.TakeMemory(*pool, 32, 32 * kPage, &frames, &garbage));
+  buffer.ReleaseGarbage(&garbage);
+  buffer.PutFrames(*pool, frames);
+  buffer.ReturnMemory(32 * kPage);
+  buffer.RemoveRegion();
+}
+
+TEST(the_last_region_leaves_after_what_is_being_trimmed) {
+  Userfaultfd uffd;
+  CHECK(Userfaultfd::Open(0, &uffd).ok());
+  PageBuffer buffer(LimitsOf(512 * kPage));
+  FramePool* pool = nullptr;
+  CHECK(buffer.AddRegion(uffd, kPage, &pool).ok());
+  std::vector<SlotRun> frames;
+  Garbage garbage;
+  CHECK(buffer.TakeMemory(*pool, 512, 0, &frames, &garbage));
+  buffer.PutFrames(*pool, frames);
+  buffer.SetBudget(kPage);
+  Stop trimming("before-trim");
+  Aside trim([&] { buffer.Trim(); });
+  trimming.AwaitArrival();
+  Aside leave([&] { buffer.RemoveRegion(); });
+  usleep(20'000);
+  EXPECT_FALSE(leave.done());
+  trimming.Open();
+  leave.AwaitDone("the last region leaves");
+  trim.Join();
+  EXPECT_EQ(buffer.resident_bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace umap::test
