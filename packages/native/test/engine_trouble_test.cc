@@ -1,5 +1,5 @@
-// A store in trouble: reads and writes that are refused, for a while or for good, and calls that are
-// never answered. Nothing that was written is lost, no wrong byte is shown, no hang is silent.
+// A store in trouble: reads and writes that are refused, for a while or for good, and calls that
+// are never answered. Nothing that was written is lost, no wrong byte is shown, no hang is silent.
 #include "test/engine_fixture.h"
 #include "test/expect.h"
 #include "test/scripted_store.h"

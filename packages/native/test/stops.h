@@ -1,5 +1,6 @@
 // Stops for tests that force an interleaving: a thread is held at a named point of the pipeline, an
-// application thread runs aside and may be blocked in a fault, and a test waits for what it can see.
+// application thread runs aside and may be blocked in a fault, and a test waits for what it can
+// see.
 #pragma once
 
 #include <sched.h>

@@ -1,6 +1,6 @@
 // The calls that threads are making on stores which block them, so that the watchdog can name one
-// that hangs. A thread announces its call in a slot of its own for as long as it lasts: no lock, and
-// no cache line that is shared. What finds no slot goes unwatched.
+// that hangs. A thread announces its call in a slot of its own for as long as it lasts: no lock,
+// and no cache line that is shared. What finds no slot goes unwatched.
 #pragma once
 
 #include <array>
