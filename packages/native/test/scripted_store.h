@@ -163,7 +163,8 @@ class ScriptedStore final : public Store {
       const auto* from = static_cast<const volatile uint8_t*>(piece.iov_base);
       size_t i = 0;
       for (; i + 8 <= piece.iov_len; i += 8) {
-        *reinterpret_cast<uint64_t*>(to + i) = *reinterpret_cast<const volatile uint64_t*>(from + i);
+        const auto* word = reinterpret_cast<const volatile uint64_t*>(from + i);
+        *reinterpret_cast<uint64_t*>(to + i) = *word;
       }
       for (; i < piece.iov_len; i++) to[i] = from[i];
       to += piece.iov_len;
