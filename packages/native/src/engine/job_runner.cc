@@ -17,7 +17,7 @@ void JobRunner::Run(std::function<void()> job) {
     return;
   }
   // Detached: a job may outlive the process's interest in it. The runner is never destroyed.
-  std::thread([this] { RunThread(); }).detach();
+  std::thread([this, generation = generation_] { RunThread(generation); }).detach();
 }
 
 void JobRunner::Stop() {
@@ -26,13 +26,12 @@ void JobRunner::Stop() {
   changed_.NotifyAll();
 }
 
-void JobRunner::RunThread() {
+void JobRunner::RunThread(uint64_t generation) {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   pthread_setname_np(pthread_self(), "umap-job");
   MutexLock lock(mutex_);
-  const uint64_t generation = generation_;
   for (;;) {
     while (jobs_.empty()) {
       if (generation_ != generation) return;

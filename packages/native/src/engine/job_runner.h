@@ -18,7 +18,8 @@ class JobRunner {
   void Stop();
 
  private:
-  void RunThread();
+  // `generation`: the one in which the thread was asked for.
+  void RunThread(uint64_t generation);
 
   Mutex mutex_;
   CondVar changed_;

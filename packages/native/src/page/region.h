@@ -21,6 +21,8 @@ class PageBuffer;
 class Store;
 
 struct Region {
+  // No two regions of a process have the same, where one may follow another at its address.
+  const uint64_t number = NextNumber();
   // Fixed from Open on.
   std::shared_ptr<Store> store;
   std::shared_ptr<PageBuffer> buffer;
@@ -58,6 +60,8 @@ struct Region {
   std::atomic<uint64_t> pinned_pages{0};
   // Mapped pages with no memory behind them: the kernel's zero page.
   std::atomic<uint64_t> zero_pages{0};
+
+  static uint64_t NextNumber();
 
   uint8_t* AddressOf(PageIndex page) const {
     return memory.data() + (uint64_t{page} << page_shift);

@@ -25,7 +25,7 @@ ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread
   int64_t nearest_distance = kStrideMax + 1;
   for (Stream& stream : streams_) {
     if (stream.used < oldest->used) oldest = &stream;
-    if (stream.region != &region || stream.thread_id != thread_id) continue;
+    if (stream.region_number != region.number || stream.thread_id != thread_id) continue;
     const int64_t step = int64_t{page} - stream.last;
     // 1. As predicted: the next page, one inside the window, or the next of a stride.
     if (stream.streak > 0 && step == stream.stride) return &stream;
@@ -44,7 +44,7 @@ ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread
   }
   // 3. A new stream.
   *stream = Stream();
-  stream->region = &region;
+  stream->region_number = region.number;
   stream->thread_id = thread_id;
   stream->last = page;
   return stream;

@@ -39,7 +39,7 @@ class ReadAhead {
 
  private:
   struct Stream {
-    const Region* region = nullptr;
+    uint64_t region_number = 0;
     pid_t thread_id = 0;
     PageIndex last = 0;
     int64_t stride = 0;
