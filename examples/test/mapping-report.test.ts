@@ -50,7 +50,7 @@ describe('formatReports', () => {
   })
 
   it('shows-a-hit-share-only-where-touches-were-counted', () => {
-    expect(cellsOf('hit share (3)')).toEqual(['96.0000 %', '-'])
+    expect(cellsOf('hit share (3)')).toEqual(['97.0000 %', '-'])
   })
 })
 

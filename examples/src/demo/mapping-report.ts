@@ -53,16 +53,15 @@ export function formatReports(reports: MappingReport[]): string {
   return [
     ...lines,
     '(1) times that the task loaded or stored a record or a value, counted by its own code',
-    '(2) faults by which the engine learns that a clean page is written to; not in the row above',
-    '(3) share of the touches that were neither: 1 - (faults + first writes) / touches',
+    '(2) faults by which the engine learns that a clean page is written to; among those in the row above',
+    '(3) share of the touches that were no fault: 1 - faults / touches',
     '(4) faults that were answered by a page still in memory, without a fill',
   ].join('\n')
 }
 
 function formatHitShare({ stats, touchCount }: MappingReport): string {
   if (touchCount === undefined) return '-'
-  const missCount = stats.faults + stats.writeProtectFaults
-  return `${(100 * Math.max(0, 1 - missCount / touchCount)).toFixed(4)} %`
+  return `${(100 * Math.max(0, 1 - stats.faults / touchCount)).toFixed(4)} %`
 }
 
 /** Bytes in the largest binary unit that leaves a figure of 1 or more. */

@@ -1,6 +1,6 @@
 // Flushes regions that are still open when their thread has nothing left to do. The engine writes
-// native stores back by itself at every kind of end; a JavaScript store needs a running event loop,
-// which `process.exit` and a signal do not leave.
+// native stores back by itself when the process exits; a JavaScript store needs a running event
+// loop, which `process.exit` does not leave. A signal that kills leaves time for neither.
 
 import { reportLine } from './host/direct-output.ts'
 

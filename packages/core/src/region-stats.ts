@@ -12,7 +12,7 @@ export interface LatencyStats {
 
 /** What `Region.stats()` returns: counters since the region was opened, and sizes now. */
 export interface RegionStats {
-  /** Accesses that the kernel handed to the engine, write-protect faults left out. */
+  /** Accesses that the kernel handed to the engine; write-protect faults are among them. */
   readonly faults: number
   /** Pages whose bytes were read from the store, read-ahead included. */
   readonly fills: number
