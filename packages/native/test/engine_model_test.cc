@@ -1,5 +1,6 @@
 // Load from several threads at once against what a plain array would hold: no update is lost, no
-// byte is wrong, whatever runs meanwhile. UMAP_TEST_SECONDS makes each of these tests run that long.
+// byte is wrong, whatever runs meanwhile. UMAP_TEST_SECONDS makes each of these tests run that
+// long.
 #include <array>
 
 #include "test/counters.h"
@@ -43,8 +44,8 @@ TEST(no_update_is_lost_in_a_buffer_of_two_pages) {
   ExpectNothingLost({.page_bytes = 65536, .budget_pages = 2, .read_ahead_pages_max = 4});
 }
 
-// One of several regions over one buffer. Each thread has a slice of every region to itself, down to
-// the byte, so that neighbours share pages; what is done to the region as a whole is shared.
+// One of several regions over one buffer. Each thread has a slice of every region to itself, down
+// to the byte, so that neighbours share pages; what is done to the region as a whole is shared.
 class ModelRegion {
  public:
   ModelRegion(const std::shared_ptr<PageBuffer>& buffer, uint64_t page_bytes, uint64_t byte_length)
