@@ -223,7 +223,7 @@ void Judge(ProbeReport* report) {
               UFFD_FEATURE_MOVE, "Linux 6.8");
   AddOptional(report,
               Need("poison", "poisoning pages that cannot be filled (POISON)", false, false,
-                   "a touch of such a page is answered with a signal"),
+                   "a mapping behind the end of a file raises the same error"),
               UFFD_FEATURE_POISON, "Linux 6.6");
   AddOptional(report,
               Need("threadId", "knowing which thread faults (THREAD_ID)", false, false,
