@@ -152,10 +152,11 @@ TEST(a_write_to_a_page_that_is_being_filled_for_reading_marks_it_dirty) {
   Scene scene;
   uint64_t seen = 0;
   Stop mapped("after-map");
-  Aside reader([&] { seen = scene.word(3); });
+  auto& word = *reinterpret_cast<std::atomic<uint64_t>*>(scene.region.data() + 3 * kPage);
+  Aside reader([&] { seen = word; });
   mapped.AwaitArrival();
   // The page is there, its word does not say so yet: a write faults on a page in state filling.
-  Aside writer([&] { scene.word(3) = 5; });
+  Aside writer([&] { word = 5; });
   AwaitFlag(scene.region.region(), 3, kWantedForWriting);
   EXPECT_FALSE(writer.done());
   mapped.Open();
