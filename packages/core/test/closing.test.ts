@@ -109,7 +109,8 @@ describe('close', () => {
       await cycle(file, buffer)
     }
     expect(processResources().descriptors).toBe(between.descriptors)
-    expect(processResources().threads).toBe(between.threads)
+    // Threads that wait end after a second without work.
+    while (processResources().threads > between.threads) await delay(20)
     await held.close()
     // The host lingers for a moment; what is waited for is its end, however long that takes.
     while (processResources().threads > before.threads) await delay(20)

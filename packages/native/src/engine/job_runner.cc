@@ -4,10 +4,19 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <chrono>
 #include <thread>
 #include <utility>
 
+#include "os/clock.h"
+
 namespace umap {
+namespace {
+
+// A thread that has had no job for so long ends.
+constexpr int64_t kIdleNs = 1'000'000'000;
+
+}  // namespace
 
 void JobRunner::Run(std::function<void()> job) {
   MutexLock lock(mutex_);
@@ -33,10 +42,12 @@ void JobRunner::RunThread(uint64_t generation) {
   pthread_setname_np(pthread_self(), "umap-job");
   MutexLock lock(mutex_);
   for (;;) {
+    const int64_t idle_until_ns = NowNs() + kIdleNs;
     while (jobs_.empty()) {
-      if (generation_ != generation) return;
+      const int64_t left_ns = idle_until_ns - NowNs();
+      if (generation_ != generation || left_ns <= 0) return;
       idle_++;
-      changed_.Wait(mutex_);
+      changed_.WaitFor(mutex_, std::chrono::nanoseconds(left_ns));
       idle_--;
     }
     std::function<void()> job = std::move(jobs_.front());

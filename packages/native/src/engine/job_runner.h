@@ -1,6 +1,6 @@
 // Threads for operations that wait: flush, evict, discard, prefault, close. A job gets a thread at
-// once, so that one that hangs in a store holds up no other. Threads are kept while the engine
-// runs.
+// once, so that one that hangs in a store holds up no other. Threads without a job are kept for a
+// second, or until the engine stops.
 #pragma once
 
 #include <cstdint>
