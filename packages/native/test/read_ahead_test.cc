@@ -132,7 +132,7 @@ TEST(a_region_that_follows_another_at_its_address_starts_afresh) {
   region.emplace();
   Describe(&*region, 520);
   EXPECT_EQ(read_ahead.OnFault(*region, 510, kThread).fill_count, 0u);
-  EXPECT_EQ(read_ahead.OnFault(*region, 503, kThread).fill_count, 0u);
+  EXPECT_EQ(read_ahead.OnFault(*region, 511, kThread).fill_count, 0u);
 }
 
 TEST(no_plan_ever_leaves_the_region) {
