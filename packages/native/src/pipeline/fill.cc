@@ -20,6 +20,12 @@ namespace {
 constexpr uint32_t kAttemptsMax = 5;
 constexpr std::chrono::milliseconds kFirstDelay{10};
 
+// Pages that are copied in need memory beside their frames; pages that are moved in are frames, and
+// pages that go to standby stay in them.
+uint64_t BytesBesideFrames(const Fill& fill, bool moves) {
+  return moves || fill.cause == FillCause::kReadAhead ? 0 : fill.count * fill.region.page_bytes;
+}
+
 }  // namespace
 
 void Fill::Done(StoreResult result) { pager.FinishFill(this, std::move(result)); }
@@ -67,9 +73,7 @@ Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, F
 bool Pager::TakeMemoryFor(Fill* fill) {
   if (fill->has_memory) return true;
   Region& region = fill->region;
-  // Pages that are copied in need memory beside their frames; pages that are moved in are frames.
-  const bool copies = fill->cause != FillCause::kReadAhead && !MovesIn(region, fill->for_write);
-  const uint64_t extra_bytes = copies ? fill->count * region.page_bytes : 0;
+  const uint64_t extra_bytes = BytesBesideFrames(*fill, MovesIn(region, fill->for_write));
   const uint32_t frame_count = fill->filled ? 0 : fill->count;
   const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
   for (bool evicted = false;; evicted = true) {
@@ -259,8 +263,9 @@ void Pager::EndFill(Fill* fill, Status status) {
       if (IsGuess(fill->cause)) AbandonFill(region, page);
     }
     if (!fill->frames.empty()) region.buffer->PutFrames(*region.pool, fill->frames);
-    const bool copies = fill->cause != FillCause::kReadAhead && !MovesIn(region, fill->for_write);
-    if (fill->has_memory && copies) region.buffer->ReturnMemory(fill->count * region.page_bytes);
+    if (fill->has_memory) {
+      region.buffer->ReturnMemory(BytesBesideFrames(*fill, MovesIn(region, fill->for_write)));
+    }
   } else if (fill->cause == FillCause::kFault) {
     region.counters.AddFaultLatency(NowNs() - fill->started_ns);
   }
