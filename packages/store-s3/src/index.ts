@@ -1,0 +1,2 @@
+// `@umap/store-s3`: A UMap store in S3 objects.
+export {}

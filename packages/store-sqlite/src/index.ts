@@ -1,0 +1,2 @@
+// `@umap/store-sqlite`: A UMap store in an SQLite database.
+export {}

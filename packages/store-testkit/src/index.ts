@@ -1,0 +1,2 @@
+// `@umap/store-testkit`: Conformance suite and faulty store for authors of UMap stores.
+export {}
