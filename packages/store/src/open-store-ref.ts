@@ -54,6 +54,10 @@ export function checkPageStore(store: unknown, origin: string): PageStore {
       throw invalid(origin, `${name} must be a function or left out, not ${show(fields[name])}`)
     }
   }
+  const { version } = fields
+  if (version !== undefined && (typeof version !== 'string' || version === '')) {
+    throw invalid(origin, `version must be a text that is not empty, or left out`)
+  }
   checkCapabilities(fields.capabilities, origin)
   if (fields.capabilities?.writable && fields.write === undefined) {
     throw invalid(origin, 'capabilities.writable is true, but there is no write function')

@@ -52,6 +52,14 @@ export interface PageStore {
   readonly byteLength: number
   readonly capabilities: StoreCapabilities
   /**
+   * Names the durable bytes: stores with the same version and the same `byteLength` hold the same
+   * bytes, whoever opens them, whenever. So it holds a hash of the contents, or an id of the data
+   * set beside a counter (an S3 object: its ETag). It changes whenever anybody else has changed the
+   * bytes; a store that changes it by its own writes shows the new one once `flush` has resolved.
+   * Left out by stores that cannot tell, such as a file.
+   */
+  readonly version?: string
+  /**
    * Fills all of `target` with the bytes from `offset` on, or rejects: a short read is an error.
    * Resolves to 'hole' when the whole range was never written; `target` is ignored then, and the
    * range reads as zeros. `target` must not be touched once the call has settled.

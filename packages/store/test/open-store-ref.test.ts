@@ -78,7 +78,7 @@ describe('checkPageStore', () => {
   it('takes-a-store-that-keeps-the-contract', () => {
     expect(checkPageStore(good, 'm')).toBe(good)
     const capabilities = { ...good.capabilities, nativeFd: 3, nativeDirect: true, writable: true }
-    const full = { ...good, capabilities, write() {}, flush() {}, discard() {} }
+    const full = { ...good, capabilities, version: 'v1', write() {}, flush() {}, discard() {} }
     expect(checkPageStore(full, 'm')).toBe(full)
   })
 
@@ -93,6 +93,8 @@ describe('checkPageStore', () => {
       [{ write: {} }, 'write'],
       [{ flush: 'x' }, 'flush'],
       [{ discard: null }, 'discard'],
+      [{ version: '' }, 'version'],
+      [{ version: 7 }, 'version'],
       [{ capabilities: undefined }, 'capabilities'],
       [{ capabilities: [] }, 'capabilities'],
       [{ capabilities: { ...good.capabilities, writable: 1 } }, 'capabilities.writable'],
