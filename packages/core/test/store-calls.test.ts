@@ -2,7 +2,7 @@
 // it was. The engine is a function here that writes down how calls were completed.
 
 import type { HostCall } from '@umap/native'
-import { deserializeError, memoryStore, type PageStore, StoreError } from '@umap/store'
+import { deserializeError, memoryStore, type PageStore, StoreError, storeRef } from '@umap/store'
 import { describe, expect, it } from 'vitest'
 import { storeWorkerExecArgv } from '../src/host/exec-argv.ts'
 import { RestartPolicy } from '../src/host/restart-policy.ts'
@@ -163,6 +163,35 @@ describe('a call on a JavaScript store', () => {
     expect(first.message).toContain('could not be opened again')
     expect(await run()).toEqual([1, 1])
     expect(attempts).toBe(2)
+  })
+
+  it('tells an opening that repeats another one its session and its version', async () => {
+    const source = `export const openStore = (options, context) => ({
+      byteLength: 0,
+      capabilities: { writable: false, concurrencyMax: 1, callBytesMax: 1, atomicFlush: false },
+      version: JSON.stringify(context),
+      read() { throw new Error(JSON.stringify(context)) },
+      close() {},
+    })`
+    const request = {
+      type: 'open',
+      storeKey: 7,
+      ref: storeRef(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {}),
+      access: 'read-only',
+      session: 'one',
+      version: 'three',
+    } as const
+    const context = { access: 'read-only', session: 'one' }
+    const first = await new StoreCalls().adopt(request)
+    expect(JSON.parse(first?.version ?? '')).toEqual(context)
+
+    const calls = new StoreCalls()
+    await calls.adopt({ ...request, again: true })
+    const completion = await new Promise<Completion>((resolve) => {
+      calls.run(readCall, new ArrayBuffer(8192), (...completed) => resolve(completed))
+    })
+    const seen = JSON.stringify({ ...context, version: 'three' })
+    expect(errorOf(completion).message).toContain(seen)
   })
 })
 

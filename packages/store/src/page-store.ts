@@ -87,6 +87,17 @@ export interface OpenStoreContext {
    * Not given: writable where that is permitted, which `capabilities.writable` then says.
    */
   readonly access?: StoreAccess
+  /**
+   * Names the one who opens the store. An opening that repeats another one, because the host of the
+   * store died, has the session of the first: what was written and not yet flushed belongs to it,
+   * and is still there where the store kept it outside of its host.
+   */
+  readonly session?: string
+  /**
+   * Only of an opening that repeats another one: the `version` that the first had. A read-only
+   * store whose bytes are others by now must refuse, since pages of the first are in use.
+   */
+  readonly version?: string
 }
 
 /** What the module of a store exports, under the name `openStore` unless its reference says else. */

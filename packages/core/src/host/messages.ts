@@ -20,6 +20,10 @@ export interface OpenRequest {
   readonly storeKey: number
   readonly ref: StoreRef
   readonly access: StoreAccess
+  /** Of the first opening and of those that repeat it. */
+  readonly session?: string
+  /** What the store said of itself when it was first opened. */
+  readonly version?: string
   /** Opened again after a death: no reply, and not before the first call on it. */
   readonly again?: boolean
 }
@@ -29,6 +33,7 @@ export interface StoreDescription {
   readonly byteLength: number
   readonly capabilities: StoreCapabilities
   readonly canDiscard: boolean
+  readonly version?: string
 }
 
 /** From the store worker or the supervisor to the mapping thread. */

@@ -55,7 +55,7 @@ export class StoreCalls {
   readonly #open: OpenedStore
 
   /** `open` opens a store; by default with `openStoreRef`. */
-  constructor(open: OpenedStore = ({ ref, access }) => openStoreRef(ref, { access })) {
+  constructor(open: OpenedStore = openRequested) {
     this.#open = open
   }
 
@@ -172,6 +172,15 @@ export class StoreCalls {
       fail(error)
     }
   }
+}
+
+function openRequested(request: OpenRequest): Promise<PageStore> {
+  const { ref, access, session, version } = request
+  return openStoreRef(ref, {
+    access,
+    ...(session !== undefined && { session }),
+    ...(request.again === true && version !== undefined && { version }),
+  })
 }
 
 function startCall(

@@ -1,6 +1,7 @@
 // The mapping thread's side of its store host: starts the supervisor, opens and closes stores in
 // it, and gives each a share of an arena. One host a thread; it ends soon after its last store.
 
+import { randomUUID } from 'node:crypto'
 import { setEnvironmentData, Worker } from 'node:worker_threads'
 import type { HostId, NativeBinding } from '@umap/native'
 import { deserializeError, type StoreAccess, type StoreRef } from '@umap/store'
@@ -67,7 +68,9 @@ export class StoreHost {
     this.#nextStoreKey += 1
     this.#storeCount += 1
     try {
-      const description = await this.#ask({ type: 'open', storeKey, ref, access }, storeKey)
+      const session = randomUUID()
+      const request: HostRequest = { type: 'open', storeKey, ref, access, session }
+      const description = await this.#ask(request, storeKey)
       return {
         storeKey,
         description: description as StoreDescription,

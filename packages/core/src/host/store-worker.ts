@@ -22,9 +22,13 @@ async function open(request: OpenRequest): Promise<void> {
   try {
     const store = await calls.adopt(request)
     if (store !== undefined) {
-      const { byteLength, capabilities } = store
-      const canDiscard = store.discard !== undefined
-      const description = { byteLength, capabilities: { ...capabilities }, canDiscard }
+      const { byteLength, capabilities, version } = store
+      const description = {
+        byteLength,
+        capabilities: { ...capabilities },
+        canDiscard: store.discard !== undefined,
+        ...(version !== undefined && { version }),
+      }
       reply({ type: 'opened', storeKey, description })
     }
   } catch (error) {

@@ -52,7 +52,8 @@ function receiveReply(reply: HostReply): void {
   opening.delete(storeKey)
   closing.delete(storeKey)
   if (reply.type === 'opened' && request !== undefined) {
-    open.set(storeKey, request)
+    const { version } = reply.description
+    open.set(storeKey, version === undefined ? request : { ...request, version })
   }
   parentPort?.postMessage(reply)
 }
