@@ -1,0 +1,78 @@
+// The process that is killed: opens a store, writes and flushes generations of pages, says on
+// standard output what was flushed, and kills itself where the plan says so. Started by crash.ts.
+
+import { writeSync } from 'node:fs'
+import { openStoreRef, type PageStore } from '@umap/store'
+import { type CrashPlan, isWritten, pageBytesOf } from './crash-plan.ts'
+
+process.once('message', (plan: CrashPlan) => {
+  // Nothing may keep the process alive but the store.
+  process.disconnect()
+  run(plan).then(
+    () => process.exit(4),
+    (error) => {
+      console.error(error)
+      process.exit(3)
+    },
+  )
+})
+
+async function run(plan: CrashPlan): Promise<void> {
+  const store = await openStoreRef(plan.ref, { access: 'read-write' })
+  for (let generation = 1; generation <= plan.flushCount; generation++) {
+    await writeGeneration(store, plan, generation)
+    await store.flush?.()
+    say(`flushed ${generation}`)
+  }
+  const last = plan.flushCount + 1
+  switch (plan.moment.when) {
+    case 'flushed':
+      return killNow()
+    case 'writing':
+      return writeGeneration(store, plan, last, true)
+    case 'written':
+      await writeGeneration(store, plan, last)
+      return killNow()
+    case 'flushing':
+      await writeGeneration(store, plan, last)
+      await killWhileFlushing(store, last, plan.moment.turns)
+  }
+}
+
+async function killWhileFlushing(store: PageStore, generation: number, turns: number) {
+  say('flushing')
+  const flushed = Promise.resolve(store.flush?.()).then(() => say(`flushed ${generation}`))
+  for (let turn = 0; turn < turns; turn++) {
+    await new Promise((resolve) => (turn < 4 ? setImmediate(resolve) : setTimeout(resolve, 1)))
+  }
+  killNow()
+  await flushed
+}
+
+async function writeGeneration(
+  store: PageStore,
+  plan: CrashPlan,
+  generation: number,
+  killInside = false,
+): Promise<void> {
+  const { signal } = new AbortController()
+  for (let page = 0; page < plan.pageCount; page++) {
+    if (isWritten(plan, generation, page)) {
+      const bytes = pageBytesOf(plan, generation, page)
+      const written = store.write?.(page * plan.pageBytes, bytes, { signal })
+      if (killInside && page >= plan.pageCount / 2) {
+        killNow()
+      }
+      await written
+    }
+  }
+}
+
+// Straight to the descriptor: what a stream still holds dies with the process.
+function say(line: string): void {
+  writeSync(1, `${line}\n`)
+}
+
+function killNow(): void {
+  process.kill(process.pid, 'SIGKILL')
+}

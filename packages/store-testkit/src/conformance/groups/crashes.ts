@@ -1,0 +1,120 @@
+// Stores whose process is killed with SIGKILL, and that are opened again. Needs a reference that
+// another process can open.
+
+import { resolveStoreRef } from '@umap/store'
+import { type CrashOutcome, crash } from '../crash.ts'
+import { type CrashMoment, type CrashPlan, flushedBytesOf, isWritten } from '../crash-plan.ts'
+import { expectThat, fail, firstDifference } from '../expect.ts'
+import type { TestGroup } from '../test-case.ts'
+import type { Trial } from '../trial.ts'
+
+const pageCountMax = 64
+const crashTimeoutMs = 60_000
+
+const contract =
+  'what a flush covered survives the end of the process. Of what was written after it, a crash may' +
+  ' leave any part, but nothing else: with atomicFlush, all of the next flush or none of it.'
+
+/** Tests that kill a store. */
+export const crashes: TestGroup = {
+  name: 'a store that is killed',
+  tests: [
+    {
+      name: 'after a flush has all of its bytes',
+      contract,
+      needs: ['writable', 'ref'],
+      isSlow: true,
+      run: (trial) => killAndLook(trial, { when: 'flushed' }, 1),
+    },
+    {
+      name: 'between write and flush has the state of the last flush',
+      contract,
+      needs: ['writable', 'ref'],
+      isSlow: true,
+      run: async (trial) => {
+        await killAndLook(trial, { when: 'written' }, 2)
+        await killAndLook(trial, { when: 'writing' }, 1)
+      },
+    },
+    {
+      name: 'while it flushes has the state before or after',
+      contract,
+      needs: ['writable', 'ref'],
+      isSlow: true,
+      run: async (trial) => {
+        for (let kill = 0; kill < trial.options.kills; kill++) {
+          await killAndLook(trial, { when: 'flushing', turns: kill }, 1 + (kill % 2))
+        }
+      },
+    },
+  ],
+}
+
+async function killAndLook(trial: Trial, moment: CrashMoment, flushCount: number): Promise<void> {
+  const plan: CrashPlan = {
+    ref: resolveStoreRef(trial.ref()),
+    seed: trial.random.integer(2 ** 32),
+    pageBytes: trial.pageBytes,
+    pageCount: Math.min(pageCountMax, Math.floor(trial.subject.byteLength / trial.pageBytes)),
+    flushCount,
+    moment,
+  }
+  await trial.subject.close()
+  const outcome = await crash(plan, crashTimeoutMs)
+  expectThat(outcome.flushed >= flushCount, `only ${outcome.flushed} of ${flushCount} flushes`)
+  const subject = await trial.openAgain()
+  const pages: Uint8Array[] = []
+  for (let page = 0; page < plan.pageCount; page++) {
+    pages.push(await subject.bytes(page * plan.pageBytes, plan.pageBytes))
+  }
+  checkPages(plan, outcome, pages, subject.store.capabilities.atomicFlush)
+}
+
+function checkPages(
+  plan: CrashPlan,
+  outcome: CrashOutcome,
+  pages: readonly Uint8Array[],
+  isAtomic: boolean,
+): void {
+  const { flushed } = outcome
+  const what = describeCrash(plan, outcome)
+  let newer = 0
+  let older = 0
+  for (const [page, found] of pages.entries()) {
+    const old = flushedBytesOf(plan, flushed, page)
+    const isRewritten = flushed === plan.flushCount && isWritten(plan, flushed + 1, page)
+    if (!isRewritten) {
+      const at = firstDifference(found, old)
+      expectThat(
+        at < 0,
+        `${what}: byte ${at} of page ${page}, which was flushed and not written since, is` +
+          ` ${found[at]}, not ${old[at]}`,
+      )
+      continue
+    }
+    const next = flushedBytesOf(plan, flushed + 1, page)
+    const isOld = firstDifference(found, old) < 0
+    const isNew = firstDifference(found, next) < 0
+    older += isOld ? 1 : 0
+    newer += isNew ? 1 : 0
+    if (!isOld && !isNew) {
+      const at = found.findIndex((byte, index) => byte !== old[index] && byte !== next[index])
+      expectThat(
+        !isAtomic && at < 0,
+        `${what}: page ${page} is neither what was flushed nor what was written since` +
+          (at < 0 ? ', but a mixture' : ` (byte ${at} is ${found[at]})`),
+      )
+    }
+  }
+  if (isAtomic && older > 0 && newer > 0) {
+    fail(`${what}: ${newer} pages are new and ${older} are old, though atomicFlush is true`)
+  }
+}
+
+function describeCrash({ moment }: CrashPlan, { flushed, isFlushing }: CrashOutcome): string {
+  const where =
+    moment.when === 'flushing'
+      ? `${isFlushing ? 'in' : 'after'} a flush, ${moment.turns} turns after its start`
+      : { flushed: 'after a flush', writing: 'in a write', written: 'before a flush' }[moment.when]
+  return `killed ${where} (${flushed} flushes had resolved)`
+}

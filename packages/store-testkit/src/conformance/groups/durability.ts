@@ -1,0 +1,98 @@
+// What flush promises, as far as closing and opening again can show it; groups/crashes.ts goes on.
+
+import type { TestGroup } from '../test-case.ts'
+import type { Trial } from '../trial.ts'
+
+/** Tests of `flush` and of opening again. */
+export const durability: TestGroup = {
+  name: 'flush',
+  tests: [
+    {
+      name: 'keeps what was written before it',
+      contract: 'flush covers every write that resolved before it; opening again finds the bytes.',
+      needs: ['writable'],
+      run: keepsWrites,
+    },
+    {
+      name: 'keeps what was discarded before it',
+      contract: 'flush covers every discard that resolved before it.',
+      needs: ['writable', 'discard'],
+      run: keepsDiscards,
+    },
+    {
+      name: 'may have nothing to do',
+      contract: 'flush without a write before it resolves, and may be repeated.',
+      needs: ['writable'],
+      run: nothingToDo,
+    },
+    {
+      name: 'keeps what several openings wrote',
+      contract: 'a data set can be opened, written, flushed and closed again and again.',
+      needs: ['writable'],
+      run: severalOpenings,
+    },
+  ],
+}
+
+async function keepsWrites(trial: Trial): Promise<void> {
+  const { subject, pageBytes } = trial
+  const bytes = trial.random.bytes(trial.wholeBytes)
+  await trial.writeWhole(bytes)
+  await subject.flush()
+  // Once more over some of it: a flush must not keep the first bytes only.
+  for (const { offset } of trial.pages(5)) {
+    const page = trial.random.bytes(pageBytes)
+    await subject.write(offset, page)
+    bytes.set(page, offset)
+  }
+  await subject.flush()
+  await trial.reopen()
+  await trial.expectWhole(bytes, 'the data set, flushed and opened again')
+}
+
+async function keepsDiscards(trial: Trial): Promise<void> {
+  const { subject, pageBytes } = trial
+  const bytes = trial.random.bytes(trial.wholeBytes)
+  await trial.writeWhole(bytes)
+  await subject.flush()
+  for (const [first, count] of [
+    [1, 1],
+    [4, 6],
+  ] as const) {
+    await subject.discard(first * pageBytes, count * pageBytes)
+    bytes.fill(0, first * pageBytes, (first + count) * pageBytes)
+  }
+  await subject.flush()
+  await trial.reopen()
+  await trial.expectWhole(bytes, 'the data set, discarded in part and opened again')
+}
+
+async function nothingToDo(trial: Trial): Promise<void> {
+  const { subject, pageBytes } = trial
+  await subject.flush()
+  await subject.flush()
+  const [first] = trial.pages(1)
+  const bytes = trial.random.bytes(pageBytes)
+  await subject.write(first!.offset, bytes)
+  await subject.flush()
+  await subject.flush()
+  const again = await trial.reopen()
+  await again.expectBytes(first!.offset, bytes, 'a page, flushed twice and opened again')
+}
+
+async function severalOpenings(trial: Trial): Promise<void> {
+  const { pageBytes } = trial
+  const bytes = trial.random.bytes(trial.wholeBytes)
+  await trial.writeWhole(bytes)
+  await trial.subject.flush()
+  for (let opening = 0; opening < 3; opening++) {
+    await trial.reopen()
+    const { offset } = trial.pages(5)[opening + 1]!
+    const page = trial.random.bytes(pageBytes)
+    await trial.subject.write(offset, page)
+    await trial.subject.flush()
+    bytes.set(page, offset)
+  }
+  await trial.reopen()
+  await trial.expectWhole(bytes, 'a data set that was written by four openings')
+}

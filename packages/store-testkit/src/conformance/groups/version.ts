@@ -1,0 +1,73 @@
+// The version of the bytes, for stores that have one.
+
+import { expectThat, show } from '../expect.ts'
+import type { TestGroup } from '../test-case.ts'
+import type { Trial } from '../trial.ts'
+
+/** Tests of `version`. */
+export const version: TestGroup = {
+  name: 'version',
+  tests: [
+    {
+      name: 'is the same for the same bytes',
+      contract:
+        'version is a string that is not empty, and two openings between which nothing was' +
+        ' written have the same one.',
+      needs: ['version'],
+      run: sameForSameBytes,
+    },
+    {
+      name: 'is another one when others have written',
+      contract: 'two openings with the same version saw the same bytes.',
+      needs: ['version', 'writable'],
+      run: otherForOtherBytes,
+    },
+  ],
+}
+
+/** The version of an open store, undefined where it has none. */
+export function versionOf(store: object): unknown {
+  return Reflect.get(store, 'version')
+}
+
+async function sameForSameBytes(trial: Trial): Promise<void> {
+  await prepareBytes(trial)
+  const before = versionOf(trial.subject.store)
+  expectThat(
+    typeof before === 'string' && before !== '',
+    () => `version is ${show(before)}, which is no text`,
+  )
+  const again = await trial.reopen()
+  await trial.readWhole()
+  expectThat(
+    versionOf(again.store) === before,
+    () => `version was '${before}' and is '${versionOf(again.store)}' for the same bytes`,
+  )
+}
+
+async function otherForOtherBytes(trial: Trial): Promise<void> {
+  await prepareBytes(trial)
+  const seen = new Set<unknown>([versionOf(trial.subject.store)])
+  const [first] = trial.pages(1)
+  for (let round = 1; round <= 3; round++) {
+    const writer = await trial.reopen()
+    await writer.write(first!.offset, trial.random.bytes(first!.byteLength))
+    await writer.flush()
+    const reader = await trial.reopen('read-only')
+    const found = versionOf(reader.store)
+    expectThat(
+      !seen.has(found),
+      `version is '${found}' after ${round} changes, as it was for other bytes`,
+    )
+    seen.add(found)
+  }
+}
+
+// Another opening than the one that wrote: whether its version follows its own writes is its affair.
+async function prepareBytes(trial: Trial): Promise<void> {
+  if (trial.subject.store.capabilities.writable) {
+    await trial.writeWhole(trial.random.bytes(trial.wholeBytes))
+    await trial.subject.flush()
+  }
+  await trial.reopen('read-only')
+}
