@@ -2,9 +2,11 @@
 // fails. vitest comes last, so that its summary is the last thing on the screen.
 import { run, runNode } from './child.mjs'
 import { prepareOrExit } from './prepare.mjs'
+import { installS3Server } from './s3-server.mjs'
 
 const steps = [
   { name: 'tidy', start: () => runNode('scripts/tidy.mjs') },
+  { name: 'S3 server for the tests', start: installS3Server },
   { name: 'C++ tests', start: () => run('npm', ['run', '--silent', 'test:native']) },
   {
     name: 'TypeScript tests',

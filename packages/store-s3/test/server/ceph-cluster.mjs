@@ -3,12 +3,18 @@
 // outlives nobody: every daemon stays in the foreground and dies with it.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 /** What must be on the PATH; Debian's packages radosgw, ceph-mon and ceph-osd bring all of it. */
-export const cephPrograms = ['ceph', 'ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin']
+const programs = ['ceph', 'ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin', 'setpriv']
+
+/** Programs that are not on the PATH. */
+export function missingPrograms() {
+  const directories = (process.env.PATH ?? '').split(delimiter)
+  return programs.filter((name) => !directories.some((path) => existsSync(join(path, name))))
+}
 
 const user = 'umap-tests'
 const bootTimeoutMs = 90_000
@@ -214,14 +220,10 @@ rgw s3 auth use rados = true
   /** The last lines of every log, for a boot that failed. */
   logs() {
     return ['mon.a.log', 'osd.0.log', 'client.admin.log']
-      .map((name) => {
-        try {
-          return `${name}: ${readFileSync(join(this.#directory, name), 'utf8').slice(-1500)}`
-        } catch {
-          return `${name}: none`
-        }
-      })
-      .join('\n')
+      .map((name) => join(this.#directory, name))
+      .filter((path) => existsSync(path))
+      .map((path) => `\n${path}: ${readFileSync(path, 'utf8').slice(-1500)}`)
+      .join('')
   }
 }
 

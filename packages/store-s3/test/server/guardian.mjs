@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { CephCluster } from './ceph-cluster.mjs'
+import { CephCluster, missingPrograms } from './ceph-cluster.mjs'
 
 const directory = mkdtempSync(join(tmpdir(), 'umap-s3-server-'))
 const cluster = new CephCluster(directory)
@@ -42,12 +42,14 @@ const lines = createInterface({ input: process.stdin })
 lines.once('close', () => void end())
 
 try {
+  const missing = missingPrograms()
+  if (missing.length > 0) throw new Error(`${missing.join(', ')} cannot be found`)
   await cluster.boot()
   const port = await cluster.startGateway()
   const { accessKeyId, secretAccessKey } = cluster
   say({ id: 0, endpoint: `http://127.0.0.1:${port}`, accessKeyId, secretAccessKey })
   lines.on('line', (line) => void obey(JSON.parse(line)))
 } catch (error) {
-  say({ id: 0, error: `${error}\n${cluster.logs()}` })
+  say({ id: 0, error: `${error}${cluster.logs()}` })
   await end()
 }
