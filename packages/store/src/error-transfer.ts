@@ -2,7 +2,7 @@
 // port, as JSON between processes, as a string through native code. Any thread; never throws,
 // whatever a store has thrown.
 
-import { isRetryableCode, StoreError, storeErrorCodes } from './store-error.ts'
+import { isRetryable, readProperty as read, StoreError, storeErrorCodes } from './store-error.ts'
 
 /** An error as plain, JSON-safe data. */
 export interface SerializedError {
@@ -43,17 +43,13 @@ function serializeCause(thrown: unknown, above: Set<unknown>): SerializedError {
   const code = read(thrown, 'code')
   const stack = read(thrown, 'stack')
   const cause = read(thrown, 'cause')
-  const ownRetryable = read(thrown, 'retryable')
   above.add(thrown)
   const ends = cause === undefined || above.has(cause) || above.size > causeDepthMax
   return {
     name: nameOf(thrown),
     message: cut(message, messageLengthMax),
     ...(typeof code === 'string' && code !== '' && { code }),
-    retryable:
-      typeof ownRetryable === 'boolean'
-        ? ownRetryable
-        : typeof code === 'string' && isRetryableCode(code),
+    retryable: isRetryable(thrown),
     ...(typeof stack === 'string' && { stack: cut(stack, stackLengthMax) }),
     ...(!ends && { cause: serializeCause(cause, above) }),
   }
@@ -108,15 +104,6 @@ function describe(value: unknown): string {
     return json ?? String(value)
   } catch {
     return `a value of type ${typeof value}`
-  }
-}
-
-// Getters and proxies of a store's error may throw; a part that cannot be read is left out.
-function read(value: unknown, key: string): unknown {
-  try {
-    return value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined
-  } catch {
-    return undefined
   }
 }
 

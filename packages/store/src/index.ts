@@ -1,6 +1,13 @@
-// `@umap/store`: the contract of stores, references to them, their errors, and the memory store.
+// `@umap/store`: the contract of stores, references to them, their errors, the memory store, and the
+// layers that wrap any store.
 
 export { deserializeError, type SerializedError, serializeError } from './error-transfer.ts'
+export type { LayerRefOptions } from './layers/layer.ts'
+export { type RetryOptions, retry, retryStore } from './layers/retry.ts'
+export { type LayerRuntime, systemRuntime } from './layers/runtime.ts'
+export { type ThrottleOptions, throttle, throttleStore } from './layers/throttle.ts'
+export { type TimeoutOptions, timeout, timeoutStore } from './layers/timeout.ts'
+export { type TraceOptions, type TraceRecord, trace, traceStore } from './layers/trace.ts'
 export {
   type MemoryStore,
   type MemoryStoreOptions,
@@ -20,6 +27,7 @@ export type {
   StoreCapabilities,
 } from './page-store.ts'
 export {
+  isRetryable,
   isRetryableCode,
   StoreError,
   type StoreErrorCode,

@@ -21,6 +21,8 @@ export const storeErrorCodes = {
   readOnly: 'STORE_READ_ONLY',
   /** The store does not have the size that was asked for, and cannot be given it. */
   size: 'STORE_SIZE',
+  /** A call took longer than the timeout layer allows. */
+  timeout: 'STORE_TIMEOUT',
   /** The store lost bytes at its end while it was open. */
   truncated: 'STORE_TRUNCATED',
   /** A failure that carries no code of its own. */
@@ -96,4 +98,29 @@ const retryableCodes: ReadonlySet<string> = new Set([
  */
 export function isRetryableCode(code: string): boolean {
   return retryableCodes.has(code)
+}
+
+/**
+ * Whether the call that failed with `error` may succeed when it is repeated: what the error's own
+ * `retryable` says, else what its `code` says ({@link isRetryableCode}). Never throws.
+ */
+export function isRetryable(error: unknown): boolean {
+  const retryable = readProperty(error, 'retryable')
+  if (typeof retryable === 'boolean') {
+    return retryable
+  }
+  const code = readProperty(error, 'code')
+  return typeof code === 'string' && isRetryableCode(code)
+}
+
+/**
+ * A property of what a store has thrown, which may be anything; undefined where it is no object,
+ * and where a getter or a proxy throws.
+ */
+export function readProperty(value: unknown, key: string): unknown {
+  try {
+    return value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined
+  } catch {
+    return undefined
+  }
 }
