@@ -42,7 +42,8 @@ function serializeCause(thrown: unknown, above: Set<unknown>): SerializedError {
   const message = messageOf(thrown)
   const code = read(thrown, 'code')
   const stack = read(thrown, 'stack')
-  const cause = read(thrown, 'cause')
+  // Of several failures, the first stands for all: its code and its stack are what helps.
+  const cause = read(thrown, 'cause') ?? failuresOf(thrown)[0]
   above.add(thrown)
   const ends = cause === undefined || above.has(cause) || above.size > causeDepthMax
   return {
@@ -87,11 +88,20 @@ function messageOf(thrown: unknown): string {
     return message
   }
   // A connection that failed on several addresses is an AggregateError with an empty message.
-  const errors = read(thrown, 'errors')
-  if (Array.isArray(errors) && errors.length > 0) {
-    return errors.slice(0, causeDepthMax).map(describe).join('; ')
+  const failures = failuresOf(thrown)
+  if (failures.length > 0) {
+    return failures.map(describe).join('; ')
   }
   return typeof message === 'string' ? message : describe(thrown)
+}
+
+function failuresOf(thrown: unknown): unknown[] {
+  try {
+    const errors = read(thrown, 'errors')
+    return Array.isArray(errors) ? errors.slice(0, causeDepthMax) : []
+  } catch {
+    return []
+  }
 }
 
 function describe(value: unknown): string {

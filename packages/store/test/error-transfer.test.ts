@@ -109,6 +109,42 @@ describe('serializeError and deserializeError', () => {
     expect(serializeError(hostile)).toMatchObject({ name: 'Error', retryable: false })
   })
 
+  it('keep-code-and-stack-of-the-first-of-several-failures', () => {
+    const refused = Object.assign(new Error('::1 refused'), { code: 'ECONNREFUSED' })
+    const data = serializeError(new AggregateError([refused, new Error('late')], 'no address'))
+    expect(data).toMatchObject({ name: 'AggregateError', message: 'no address', retryable: false })
+    expect(data.cause).toMatchObject({ code: 'ECONNREFUSED', retryable: true })
+    expect(data.cause?.stack).toBe(refused.stack)
+  })
+
+  it('survive-lists-of-failures-that-are-no-lists', () => {
+    const refusing = { get: () => expect.fail('read') }
+    const { proxy, revoke } = Proxy.revocable([], {})
+    revoke()
+    const self: { message: string; errors: unknown[] } = { message: '', errors: [] }
+    self.errors.push(self)
+    for (const errors of [proxy, new Proxy([1, 2], refusing), 'text', 7, [proxy]]) {
+      const data = serializeError(Object.assign(new Error(''), { errors }))
+      expect(viaJson(data)).toEqual(data)
+    }
+    expect(serializeError(self).cause).toBeUndefined()
+    expect(serializeError(proxy).name).toBe('Error')
+  })
+
+  it('survive-getters-that-throw', () => {
+    for (const key of ['name', 'message', 'code', 'stack', 'cause', 'retryable', 'errors']) {
+      const error = new StoreError('m', { code: 'EIO', retryable: true, cause: new Error('below') })
+      Object.defineProperty(error, key, {
+        get() {
+          throw new Error('no')
+        },
+      })
+      const data = serializeError(error)
+      expect(viaJson(data), key).toEqual(data)
+      expect(data.retryable, key).toBe(true)
+    }
+  })
+
   it('describe-values-that-are-no-errors', () => {
     expect(serializeError('just text').message).toBe('just text')
     expect(serializeError(undefined).message).toBe('undefined')

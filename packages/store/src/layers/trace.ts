@@ -96,9 +96,10 @@ export async function openStore(
       const traced = traceStore(inner, (record) =>
         output.write(label === undefined ? record : { store: label, ...record }),
       )
+      const closeTraced = traced.close
       const close = async () => {
         try {
-          await traced.close()
+          await closeTraced()
         } finally {
           output.close()
         }
