@@ -7,3 +7,13 @@ export {
   conformancePagesMin,
 } from './conformance/options.ts'
 export { runStoreConformance } from './conformance/run.ts'
+export type { FaultControl, FaultRecord, FaultReport } from './faulty/fault-control.ts'
+export type {
+  FaultKind,
+  FaultRates,
+  FaultStep,
+  FaultyCall,
+  FaultyStoreOptions,
+} from './faulty/fault-options.ts'
+export type { FaultyStore } from './faulty/faulty-store.ts'
+export { type FaultyStoreRefOptions, faultControl, faultyStore } from './faulty/open.ts'
