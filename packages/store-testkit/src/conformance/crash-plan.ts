@@ -9,8 +9,8 @@ export type CrashMoment =
   | { readonly when: 'flushed' }
   | { readonly when: 'written' }
   | { readonly when: 'writing' }
-  /** `turns` of the event loop after the flush was started; a turn is 1 ms from the fifth on. */
-  | { readonly when: 'flushing'; readonly turns: number }
+  /** When a flush has run for this share of the time that the one before it took. */
+  | { readonly when: 'flushing'; readonly share: number }
 
 /** The whole plan. */
 export interface CrashPlan {

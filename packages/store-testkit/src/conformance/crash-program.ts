@@ -3,6 +3,7 @@
 
 import { writeSync } from 'node:fs'
 import { openStoreRef, type PageStore } from '@umap/store'
+import { type Killer, startKiller } from './crash-killer.ts'
 import { type CrashPlan, isWritten, pageBytesOf } from './crash-plan.ts'
 
 process.once('message', (plan: CrashPlan) => {
@@ -18,10 +19,14 @@ process.once('message', (plan: CrashPlan) => {
 })
 
 async function run(plan: CrashPlan): Promise<void> {
+  const killer = await startKiller()
   const store = await openStoreRef(plan.ref, { access: 'read-write' })
+  let flushMs = 0
   for (let generation = 1; generation <= plan.flushCount; generation++) {
     await writeGeneration(store, plan, generation)
+    const startMs = performance.now()
     await store.flush?.()
+    flushMs = performance.now() - startMs
     say(`flushed ${generation}`)
   }
   const last = plan.flushCount + 1
@@ -35,18 +40,21 @@ async function run(plan: CrashPlan): Promise<void> {
       return killNow()
     case 'flushing':
       await writeGeneration(store, plan, last)
-      await killWhileFlushing(store, last, plan.moment.turns)
+      await killWhileFlushing(store, last, plan.moment.share * flushMs, killer)
   }
 }
 
-async function killWhileFlushing(store: PageStore, generation: number, turns: number) {
+async function killWhileFlushing(
+  store: PageStore,
+  generation: number,
+  killAfterMs: number,
+  killer: Killer,
+): Promise<void> {
   say('flushing')
-  const flushed = Promise.resolve(store.flush?.()).then(() => say(`flushed ${generation}`))
-  for (let turn = 0; turn < turns; turn++) {
-    await new Promise((resolve) => (turn < 4 ? setImmediate(resolve) : setTimeout(resolve, 1)))
-  }
-  killNow()
-  await flushed
+  killer.killAfter(killAfterMs)
+  await store.flush?.()
+  say(`flushed ${generation}`)
+  await killer.ended
 }
 
 async function writeGeneration(

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { CrashPlan } from './crash-plan.ts'
-import { fail } from './expect.ts'
+import { fail, show } from './expect.ts'
 
 /** How far the process came. */
 export interface CrashOutcome {
@@ -56,8 +56,12 @@ export async function crash(plan: CrashPlan, timeoutMs: number): Promise<CrashOu
   return { flushed, isFlushing: /^flushing$/m.test(stdout) && flushed <= plan.flushCount }
 }
 
-function send(child: ReturnType<typeof fork>, plan: CrashPlan): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.send(plan, (error) => (error === null ? resolve() : reject(error)))
-  })
+async function send(child: ReturnType<typeof fork>, plan: CrashPlan): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.send(plan, (error) => (error === null ? resolve() : reject(error)))
+    })
+  } catch (error) {
+    fail(`the reference of the option ref cannot be sent to a process: ${show(error)}`, error)
+  }
 }

@@ -4,6 +4,8 @@
 import type { PageStore } from '@umap/store'
 import { expectBytes, fail, show } from './expect.ts'
 
+const othersMsMax = 500
+
 /** How a call ended. */
 export type Settled<T> =
   | { readonly ok: true; readonly value: T }
@@ -21,6 +23,7 @@ export class Subject {
   readonly store: PageStore
   readonly byteLength: number
   readonly #deadlineMs: number
+  #longestCallMs = 0
 
   constructor(store: PageStore, deadlineMs: number) {
     this.store = store
@@ -75,9 +78,10 @@ export class Subject {
     expectBytes(target, expected, offset, what)
   }
 
-  async write(offset: number, source: Uint8Array): Promise<void> {
-    await this.do(`write of ${source.byteLength} bytes at ${offset}`, () =>
-      this.store.write?.(offset, source, { signal: neverAborted() }),
+  /** Writes a copy of `bytes`, which stay what they are whatever the store does. */
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.do(`write of ${bytes.byteLength} bytes at ${offset}`, () =>
+      this.store.write?.(offset, bytes.slice(), { signal: neverAborted() }),
     )
   }
 
@@ -93,6 +97,18 @@ export class Subject {
 
   async close(): Promise<void> {
     await this.do('close', () => this.store.close())
+  }
+
+  /**
+   * Lets everything go on that is under way, for twice as long as a call takes. What a store must
+   * not do any more cannot be waited for; this gives it the chance to do it nevertheless.
+   */
+  async letOthersRun(): Promise<void> {
+    const waitMs = Math.min(2 * this.#longestCallMs, othersMsMax)
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setTimeout(resolve, 1 + waitMs / 3))
+    }
   }
 
   async #readInto(offset: number, target: Uint8Array): Promise<void> {
@@ -111,10 +127,12 @@ export class Subject {
         reject(new Error(`${what} has not settled within ${this.#deadlineMs} ms`))
       }, this.#deadlineMs)
     })
+    const startMs = performance.now()
     const outcome = settledCall(call)
     try {
       return await Promise.race([outcome, late])
     } finally {
+      this.#longestCallMs = Math.max(this.#longestCallMs, performance.now() - startMs)
       clearTimeout(timer)
     }
   }
@@ -123,17 +141,6 @@ export class Subject {
 /** A signal for a call that nobody aborts. */
 export function neverAborted(): AbortSignal {
   return new AbortController().signal
-}
-
-/**
- * Lets everything go on that is under way: promises, callbacks and I/O that has ended. What a store
- * must not do any more cannot be waited for; this gives it the chance to do it nevertheless.
- */
-export async function letOthersRun(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) {
-    await new Promise((resolve) => setImmediate(resolve))
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
 }
 
 async function settledCall<T>(call: () => T | Promise<T>): Promise<Settled<Awaited<T>>> {

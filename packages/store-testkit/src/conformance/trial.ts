@@ -146,6 +146,17 @@ export class Trial {
     }
   }
 
+  /** Writes bytes that are no zeros, where the store can be written; returns what is there. */
+  async prepareBytes(): Promise<Uint8Array> {
+    if (!this.subject.store.capabilities.writable) {
+      return this.readWhole()
+    }
+    const bytes = this.random.bytes(this.wholeBytes)
+    await this.writeWhole(bytes)
+    await this.subject.flush()
+    return bytes
+  }
+
   /** Compares the whole data set with `bytes`. */
   async expectWhole(bytes: Uint8Array, what: string): Promise<void> {
     for (const { offset, byteLength } of this.largestCalls()) {

@@ -1,7 +1,7 @@
 // Signals: a store may ignore them, but when a call has settled its memory belongs to others again.
 
 import { expectBytes, expectThat, show } from '../expect.ts'
-import { letOthersRun, type Settled } from '../subject.ts'
+import type { Settled } from '../subject.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { Trial } from '../trial.ts'
 
@@ -45,9 +45,9 @@ const moments: readonly [string, (() => Promise<void>) | undefined][] = [
 ]
 
 async function readsOrRejects(trial: Trial): Promise<void> {
-  const { subject } = trial
+  const bytes = await trial.prepareBytes()
   for (const [index, { offset, byteLength }] of trial.pages(moments.length).entries()) {
-    const expected = await subject.bytes(offset, byteLength)
+    const expected = bytes.subarray(offset, offset + byteLength)
     const target = expected.map((byte) => byte ^ 0xff)
     const { result, reason, moment } = await readAndAbort(trial, index, offset, target)
     if (result.ok) {
@@ -63,11 +63,13 @@ async function readsOrRejects(trial: Trial): Promise<void> {
 }
 
 async function leavesTarget(trial: Trial): Promise<void> {
+  const { subject } = trial
+  await trial.prepareBytes()
   for (const [index, { offset, byteLength }] of trial.pages(moments.length).entries()) {
     const target = new Uint8Array(byteLength).fill(0xaa)
     const { moment } = await readAndAbort(trial, index, offset, target)
     target.fill(0xbb)
-    await letOthersRun()
+    await subject.letOthersRun()
     expectThat(
       target.every((byte) => byte === 0xbb),
       `the target of a read that was aborted ${moment} changed after the call had settled`,
@@ -84,7 +86,7 @@ async function leavesSource(trial: Trial): Promise<void> {
     const moment = await writeAndAbort(trial, index, offset, source)
     // Bytes that nobody asked to write: a store that still looks at its source picks them up.
     source.fill(0xee)
-    await letOthersRun()
+    await subject.letOthersRun()
     await subject.flush()
     const found = await subject.bytes(offset, byteLength, 0xaa)
     const at = found.findIndex((byte) => byte !== 0xaa && byte !== 0xbb)
@@ -102,7 +104,7 @@ async function noObstacle(trial: Trial): Promise<void> {
     await writeAndAbort(trial, index, offset, new Uint8Array(byteLength).fill(0xbb))
     const bytes = trial.random.bytes(byteLength)
     await subject.write(offset, bytes)
-    await letOthersRun()
+    await subject.letOthersRun()
     await subject.flush()
     await subject.expectBytes(offset, bytes, 'a page whose first write was aborted')
   }

@@ -1,7 +1,7 @@
 // The end of a store: idempotent, after everything that is in flight, and for good.
 
 import { expectBytes, expectThat } from '../expect.ts'
-import { letOthersRun, type StartedCall } from '../subject.ts'
+import type { StartedCall } from '../subject.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { ByteRange, Trial } from '../trial.ts'
 
@@ -49,7 +49,7 @@ async function mayBeCalledTwice(trial: Trial): Promise<void> {
 
 async function waitsForCalls(trial: Trial): Promise<void> {
   const { subject } = trial
-  const bytes = await knownBytes(trial)
+  const bytes = await trial.prepareBytes()
   const { writable } = subject.store.capabilities
   const calls = rangesInFlight(trial).map((range, index) => {
     if (writable && index % 2 === 0) {
@@ -75,7 +75,7 @@ async function waitsForCalls(trial: Trial): Promise<void> {
 
 async function leavesTargets(trial: Trial): Promise<void> {
   const { subject } = trial
-  const bytes = await knownBytes(trial)
+  const bytes = await trial.prepareBytes()
   const reads = rangesInFlight(trial).map(({ offset, byteLength }) => {
     const target = new Uint8Array(byteLength).fill(0xaa)
     return { offset, target, call: subject.startRead(offset, target) }
@@ -90,7 +90,7 @@ async function leavesTargets(trial: Trial): Promise<void> {
     }
     target.fill(0xbb)
   }
-  await letOthersRun()
+  await subject.letOthersRun()
   for (const { offset, target } of reads) {
     expectThat(
       target.every((byte) => byte === 0xbb),
@@ -117,17 +117,6 @@ async function laterCallsFail(trial: Trial): Promise<void> {
   for (const [name, { settled }] of Object.entries(calls)) {
     expectThat(!(await settled).ok, `${name} after close was not rejected`)
   }
-}
-
-/** Writes what can be written, and flushes it; else says what is there. */
-async function knownBytes(trial: Trial): Promise<Uint8Array> {
-  if (!trial.subject.store.capabilities.writable) {
-    return trial.readWhole()
-  }
-  const bytes = trial.random.bytes(trial.wholeBytes)
-  await trial.writeWhole(bytes)
-  await trial.subject.flush()
-  return bytes
 }
 
 /** As many pages as the store wants calls in flight, without the second page. */

@@ -74,8 +74,7 @@ async function readBesideWrite(trial: Trial): Promise<void> {
       subject.startWrite(range.offset, partOf(bytes, range).slice()),
     )
     const read = readTogether(trial, reads, (range) => partOf(bytes, range))
-    await allOk(written, 'a write beside reads')
-    await read
+    await Promise.all([allOk(written, 'a write beside reads'), read])
   }
   await trial.expectWhole(bytes, 'bytes that were written beside reads')
 }

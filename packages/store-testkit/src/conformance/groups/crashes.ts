@@ -42,8 +42,10 @@ export const crashes: TestGroup = {
       needs: ['writable', 'ref'],
       isSlow: true,
       run: async (trial) => {
-        for (let kill = 0; kill < trial.options.kills; kill++) {
-          await killAndLook(trial, { when: 'flushing', turns: kill }, 1 + (kill % 2))
+        const { kills } = trial.options
+        for (let kill = 0; kill < kills; kill++) {
+          // Two flushes before: the second is of the size of the one that is killed.
+          await killAndLook(trial, { when: 'flushing', share: kill / kills }, 2)
         }
       },
     },
@@ -114,7 +116,7 @@ function checkPages(
 function describeCrash({ moment }: CrashPlan, { flushed, isFlushing }: CrashOutcome): string {
   const where =
     moment.when === 'flushing'
-      ? `${isFlushing ? 'in' : 'after'} a flush, ${moment.turns} turns after its start`
+      ? `${isFlushing ? 'in' : 'after'} a flush, at ${Math.round(moment.share * 100)} % of its time`
       : { flushed: 'after a flush', writing: 'in a write', written: 'before a flush' }[moment.when]
   return `killed ${where} (${flushed} flushes had resolved)`
 }

@@ -36,12 +36,8 @@ export const readOnly: TestGroup = {
 
 async function refuseWrites(trial: Trial): Promise<void> {
   const { pageBytes } = trial
-  if (trial.subject.store.capabilities.writable) {
-    await trial.writeWhole(trial.random.bytes(trial.wholeBytes))
-    await trial.subject.flush()
-  }
+  const before = await trial.prepareBytes()
   const subject = await openReadOnly(trial)
-  const before = await trial.readWhole()
   const { store } = subject
   for (const { offset } of trial.pages(3)) {
     const bytes = new Uint8Array(pageBytes).fill(0x77)

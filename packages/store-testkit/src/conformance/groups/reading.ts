@@ -34,10 +34,8 @@ export const reading: TestGroup = {
 }
 
 async function sameBytesInEverySize(trial: Trial): Promise<void> {
-  const { subject, pageBytes } = trial
-  if (subject.store.capabilities.writable) {
-    await trial.writeWhole(trial.random.bytes(trial.wholeBytes))
-  }
+  const { pageBytes } = trial
+  await trial.prepareBytes()
   const sizes = [pageBytes, 3 * pageBytes, 8 * pageBytes, 2 ** 20]
   const [first, ...others] = sizes.filter((size) => size <= callBytesMax(trial))
   const bytes = await readWhole(trial, first ?? pageBytes, 0xa5)
@@ -59,6 +57,7 @@ async function knownContents(trial: Trial): Promise<void> {
 
 async function touchesNothingBeside(trial: Trial): Promise<void> {
   const { subject, pageBytes } = trial
+  await trial.prepareBytes()
   const ranges = [...trial.pages(3), ...trial.calls(2 * pageBytes).slice(-1)]
   for (const { offset, byteLength } of ranges) {
     const memory = new Uint8Array(byteLength + 2 * guardBytes).fill(0xa5)
@@ -78,6 +77,7 @@ async function touchesNothingBeside(trial: Trial): Promise<void> {
 
 async function answersNothingOrHole(trial: Trial): Promise<void> {
   const { subject } = trial
+  await trial.prepareBytes()
   for (const { offset, byteLength } of trial.pages(4)) {
     const answer: unknown = await subject.do('read', () =>
       subject.store.read(offset, new Uint8Array(byteLength), {

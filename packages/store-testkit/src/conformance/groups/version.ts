@@ -17,6 +17,14 @@ export const version: TestGroup = {
       run: sameForSameBytes,
     },
     {
+      name: 'of a writer is another one when it has flushed',
+      contract:
+        'version names the durable bytes: a store shows another one once the flush of other bytes' +
+        ' has resolved.',
+      needs: ['version', 'writable'],
+      run: otherAfterFlush,
+    },
+    {
       name: 'is another one when others have written',
       contract: 'two openings with the same version saw the same bytes.',
       needs: ['version', 'writable'],
@@ -63,11 +71,21 @@ async function otherForOtherBytes(trial: Trial): Promise<void> {
   }
 }
 
-// Another opening than the one that wrote: whether its version follows its own writes is its affair.
+async function otherAfterFlush(trial: Trial): Promise<void> {
+  await prepareBytes(trial)
+  const before = versionOf(trial.subject.store)
+  const writer = await trial.reopen()
+  const [first] = trial.pages(1)
+  await writer.write(first!.offset, trial.random.bytes(first!.byteLength))
+  await writer.flush()
+  expectThat(
+    versionOf(writer.store) !== before,
+    `version is '${before}' after a flush of other bytes, as it was before`,
+  )
+}
+
+// Another opening than the one that wrote: the version of a writer has a test of its own.
 async function prepareBytes(trial: Trial): Promise<void> {
-  if (trial.subject.store.capabilities.writable) {
-    await trial.writeWhole(trial.random.bytes(trial.wholeBytes))
-    await trial.subject.flush()
-  }
+  await trial.prepareBytes()
   await trial.reopen('read-only')
 }

@@ -1,7 +1,6 @@
 // Writing: what was written is read, exactly there, whatever the bytes are.
 
 import { expectBytes } from '../expect.ts'
-import { letOthersRun } from '../subject.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { Trial } from '../trial.ts'
 
@@ -154,7 +153,7 @@ async function leavesSource(trial: Trial): Promise<void> {
   for (const { offset, byteLength } of trial.pages(3)) {
     const bytes = trial.random.bytes(byteLength)
     const source = bytes.slice()
-    await subject.write(offset, source)
+    await subject.startWrite(offset, source).settled
     expectBytes(source, bytes, offset, 'the source after the write')
   }
 }
@@ -166,11 +165,11 @@ async function forgetsSource(trial: Trial): Promise<void> {
   for (const { offset } of trial.pages(6)) {
     const bytes = trial.random.bytes(source.byteLength)
     source.set(bytes)
-    await subject.write(offset, source)
+    await subject.startWrite(offset, source).settled
     source.fill(0xee)
     written.push({ offset, bytes })
   }
-  await letOthersRun()
+  await subject.letOthersRun()
   await subject.flush()
   for (const { offset, bytes } of written) {
     await subject.expectBytes(offset, bytes, 'bytes whose source was used again after the write')
