@@ -1,2 +1,6 @@
-// `@umap/store-sqlite`: A UMap store in an SQLite database.
-export {}
+// `@umap/store-sqlite`: a store whose pages are rows of an SQLite database.
+
+export { sqliteErrorCodes } from './errors.ts'
+export { openStore, sqliteStore } from './open.ts'
+export type { SqliteStoreOptions, SqliteStoreRefOptions } from './options.ts'
+export type { SqliteStore } from './sqlite-store.ts'
