@@ -43,7 +43,7 @@ export class SqliteStore implements PageStore {
     this.byteLength = opened.dataSet.byteLength
     this.capabilities = Object.freeze({
       writable: opened.lock !== undefined,
-      concurrencyMax: 1,
+      concurrencyMax: 4,
       callBytesMax,
       atomicFlush: true,
     })
