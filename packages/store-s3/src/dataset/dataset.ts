@@ -1,23 +1,116 @@
-// Opens the writable data set under a prefix. Runs in the store host.
+// Opens a data set: reads its manifest, makes one where that is asked for, and finds out whether the
+// server can be written to safely. Runs in a store host.
 
-import { type OpenStoreContext, type PageStore, StoreError, storeErrorCodes } from '@umap/store'
+import { randomBytes } from 'node:crypto'
+import { type OpenStoreContext, StoreError, storeErrorCodes } from '@umap/store'
 import type { S3Access } from '../s3-access.ts'
+import { ChunkTable, SessionNames } from './chunk-table.ts'
+import { DatasetStore } from './dataset-store.ts'
+import { noDatasetError } from './errors.ts'
+import { chunkCountOf, encodeManifest, type Manifest } from './manifest.ts'
+import { ManifestChain, newStateId, readManifest, type StoredManifest } from './manifest-chain.ts'
+import { DatasetObjects } from './objects.ts'
+import { type DatasetOptions, type DatasetSettings, datasetSettings, shapeOf } from './options.ts'
+import { deleteStaleProbes, probeConditionalPut } from './probe.ts'
 
-/** What a data set is asked to be. */
-export interface DatasetOptions {
-  readonly prefix: string
-  readonly create?: boolean
-  readonly byteLength?: number
-  readonly chunkBytes?: number
-}
-
-/** Opens the data set `options.prefix` in the bucket of `s3`, which its `close` closes. */
+/**
+ * Opens the data set under `options.prefix`. The store's `close` closes `s3`.
+ *
+ * Read-only it needs no permission but to get objects. For writing the server is probed first:
+ * rejects with 'STORE_UNSUPPORTED' where it has no conditional writes. Without `context.access` it
+ * is opened for writing where that works, else read-only. Rejects with 'S3_NOT_FOUND' where there
+ * is none and `create` is not set, with 'STORE_SIZE' where it is not as the options want it.
+ */
 export async function openDataset(
   s3: S3Access,
   options: DatasetOptions,
-  _context: OpenStoreContext,
-): Promise<PageStore> {
-  throw new StoreError(`${s3.bucket}/${options.prefix}: data sets cannot be opened yet`, {
-    code: storeErrorCodes.unsupported,
-  })
+  context: OpenStoreContext,
+): Promise<DatasetStore> {
+  const settings = datasetSettings(options)
+  const objects = new DatasetObjects(s3, settings.prefix)
+  const writable = await prepareWriting(objects, settings, context)
+  const names = new SessionNames()
+  const found =
+    (await readManifest(objects, names)) ?? (await make(objects, names, settings, writable))
+  checkWishes(found.manifest, settings, objects.where)
+  const chain = new ManifestChain(objects, names, found)
+  const session = randomBytes(8).toString('hex')
+  return new DatasetStore({ s3, objects, chain, settings, session, writable })
+}
+
+async function prepareWriting(
+  objects: DatasetObjects,
+  settings: DatasetSettings,
+  { access }: OpenStoreContext,
+): Promise<boolean> {
+  if (access === 'read-only') {
+    return false
+  }
+  try {
+    await probeConditionalPut(objects)
+  } catch (error) {
+    if (access === 'read-write' || settings.create || !isRefusal(error)) {
+      throw error
+    }
+    return false
+  }
+  // Only space is lost where listing is not permitted.
+  await deleteStaleProbes(objects, Date.now()).catch(() => undefined)
+  return true
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof StoreError && !error.retryable
+}
+
+async function make(
+  objects: DatasetObjects,
+  names: SessionNames,
+  { create, byteLength, chunkBytes }: DatasetSettings,
+  writable: boolean,
+): Promise<StoredManifest> {
+  if (!create || !writable) {
+    throw noDatasetError(objects.where)
+  }
+  if (byteLength === undefined) {
+    throw new TypeError(`byteLength is needed to make a data set at ${objects.where}`)
+  }
+  const shape = shapeOf(byteLength, chunkBytes)
+  const manifest: Manifest = {
+    shape,
+    generation: 1,
+    id: newStateId(1),
+    ancestors: [],
+    chunks: new ChunkTable(names, chunkCountOf(shape)),
+    retired: [],
+  }
+  const condition = { ifNoneMatch: '*' } as const
+  const outcome = await objects.putManifest(encodeManifest(manifest), condition)
+  if (outcome !== 'refused') {
+    return { manifest, etag: outcome.etag }
+  }
+  // Somebody else was faster, or this PUT was made twice: either way there is a data set now.
+  const found = await readManifest(objects, names)
+  if (found === undefined) {
+    throw noDatasetError(objects.where)
+  }
+  return found
+}
+
+function checkWishes({ shape }: Manifest, settings: DatasetSettings, where: string): void {
+  const { byteLength, chunkBytes, create } = settings
+  if (byteLength !== undefined && byteLength !== shape.byteLength) {
+    throw new StoreError(
+      `${where} has ${shape.byteLength} bytes, byteLength says ${byteLength}; a data set keeps ` +
+        'its size: copy it to one of another size',
+      { code: storeErrorCodes.size },
+    )
+  }
+  if (chunkBytes !== undefined && !create && chunkBytes !== shape.chunkBytes) {
+    throw new StoreError(
+      `${where} has chunks of ${shape.chunkBytes} bytes, chunkBytes says ${chunkBytes}; leave it ` +
+        'out, or copy the data set to one with other chunks',
+      { code: storeErrorCodes.size },
+    )
+  }
 }
