@@ -6,6 +6,7 @@ import { s3ErrorCodes } from '../errors.ts'
 import { unquoted } from '../response.ts'
 import type { S3Access } from '../s3-access.ts'
 import { type ChunkName, chunkKey } from './chunk-table.ts'
+import { corruptError } from './errors.ts'
 
 /** A conditional PUT: only where there is no object, or only over the object with this ETag. */
 export type PutCondition = { readonly ifNoneMatch: '*' } | { readonly ifMatch: string }
@@ -16,6 +17,7 @@ export type PutOutcome = { readonly etag: string } | 'refused'
 /** How a server wants ETags in If-Match; found out by the probe. */
 export type EtagForm = 'quoted' | 'unquoted'
 
+const unfitCodes: ReadonlySet<string> = new Set([s3ErrorCodes.changed, s3ErrorCodes.response])
 const chunkKeyPattern = /^([0-9a-f]{16})\/([0-9a-f]{8})$/
 
 /** The objects under one prefix. What is rejected with is a `StoreError` of {@link S3Access}. */
@@ -49,8 +51,20 @@ export class DatasetObjects {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const range = { from: offset, to: offset + byteLength }
-    const found = this.#s3.get(this.#chunk(name), { range, signal })
-    return (await orUndefined(found))?.body
+    const key = this.#chunk(name)
+    try {
+      return (await orUndefined(this.#s3.get(key, { range, signal })))?.body
+    } catch (error) {
+      if (!unfitCodes.has(codeOf(error) ?? '')) {
+        throw error
+      }
+      // The range may be one that the object does not have.
+      const facts = await this.#s3.head(key, { signal })
+      if (facts !== undefined && facts.byteLength < range.to) {
+        throw corruptError(`${this.#s3.bucket}/${key} is torn at ${facts.byteLength}`, error)
+      }
+      throw error
+    }
   }
 
   async putChunk(name: ChunkName, body: Uint8Array): Promise<void> {

@@ -1,5 +1,6 @@
 // Opens data sets for tests, and fills memory with bytes that tell where they belong.
 
+import assert from 'node:assert'
 import type { OpenStoreContext } from '@umap/store'
 import { openDataset } from '../../src/dataset/dataset.ts'
 import type { DatasetStore } from '../../src/dataset/dataset-store.ts'
@@ -54,4 +55,15 @@ export function damage(bucket: MemoryBucket, key: string, at?: number): void {
   const index = at ?? object.byteLength >>> 1
   object[index] = (object[index] as number) ^ 0xff
   bucket.objects.set(key, object)
+}
+
+/** Fails with the place of the first difference; comparing as values would take seconds. */
+export function expectBytes(actual: Buffer, expected: Buffer): void {
+  if (!actual.equals(expected)) {
+    const at = actual.findIndex((byte, index) => byte !== expected[index])
+    assert.fail(
+      `${actual.byteLength} bytes differ from ${expected.byteLength} at ${at}: ` +
+        `${actual[at]} instead of ${expected[at]}`,
+    )
+  }
 }

@@ -13,8 +13,11 @@ export interface BucketRequest {
   readonly isConditional: boolean
 }
 
-/** What a hook wants: to lose the answer though the request was done, or nothing. */
-export type HookResult = undefined | 'lose-answer'
+/**
+ * What a hook wants: nothing, that the answer is lost though the request was done, or that the
+ * request is lost for now and arrives when the test calls it out of `late`.
+ */
+export type HookResult = undefined | 'lose-answer' | 'arrive-late'
 
 /** Called before each request; throws, waits, or says what is to happen. */
 export type BucketHook = (
@@ -31,6 +34,8 @@ export class MemoryBucket {
   /** If-Match is understood without quotes only. */
   wantsUnquoted = false
   requestCount = 0
+  /** Requests on their way, whose senders have given them up. */
+  readonly late: (() => void)[] = []
 
   /** A new access, as one opening has it. */
   access(hook: BucketHook = () => undefined): S3Access {
@@ -131,6 +136,10 @@ class MemoryAccess implements S3Access {
   ): Promise<T> {
     this.#bucket.requestCount += 1
     const wish = await this.#hook(request)
+    if (wish === 'arrive-late') {
+      this.#bucket.late.push(perform)
+      throw lostAnswer()
+    }
     // Answers of a server never come in the same turn.
     await new Promise((resolve) => setImmediate(resolve))
     signal?.throwIfAborted()
