@@ -1,15 +1,18 @@
 // Reads the command line: which command, which options, and what is wrong with it. Pure.
 
 import { parseArgs } from 'node:util'
-
-/** The command line makes no sense; the message names the argument. */
-export class UsageError extends Error {}
+import { explainFailure } from './argument-values.ts'
+import { type CpRequest, readCpArguments } from './cp/cp-arguments.ts'
+import { type NewStoreRequest, readNewStoreArguments } from './new-store/new-store-arguments.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What the command line asks for. */
 export type Request =
-  | { readonly command: 'help'; readonly of: 'umap' | 'doctor' }
+  | { readonly command: 'help'; readonly of: 'umap' | 'doctor' | 'cp' | 'new-store' }
   | { readonly command: 'version' }
   | { readonly command: 'doctor'; readonly json: boolean }
+  | CpRequest
+  | NewStoreRequest
 
 const globalOptions = {
   help: { type: 'boolean', short: 'h' },
@@ -35,9 +38,17 @@ export function readArguments(args: readonly string[]): Request {
   if (values.version) return { command: 'version' }
 
   if (commandIndex < 0) throw new UsageError('no command is given')
-  const command = args[commandIndex]
-  if (command !== 'doctor') throw new UsageError(`unknown command '${command}'`)
-  return readDoctorArguments(args.slice(commandIndex + 1))
+  const rest = args.slice(commandIndex + 1)
+  switch (args[commandIndex]) {
+    case 'cp':
+      return readCpArguments(rest)
+    case 'doctor':
+      return readDoctorArguments(rest)
+    case 'new-store':
+      return readNewStoreArguments(rest)
+    default:
+      throw new UsageError(`unknown command '${args[commandIndex]}'`)
+  }
 }
 
 function readDoctorArguments(args: string[]): Request {
@@ -49,15 +60,4 @@ function readDoctorArguments(args: string[]): Request {
     throw new UsageError(`doctor takes no argument, but was given '${positionals[0]}'`)
   }
   return { command: 'doctor', json: values.json ?? false }
-}
-
-// Node's messages name the argument in their first sentence; advice follows that does not fit us.
-function explainFailure<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    const [sentence = message] = message.split('. ')
-    throw new UsageError(sentence.charAt(0).toLowerCase() + sentence.slice(1), { cause: error })
-  }
 }

@@ -8,4 +8,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
 
-process.exitCode = run(process.argv.slice(2), process)
+process.exitCode = await run(process.argv.slice(2), process)

@@ -1,10 +1,11 @@
 // Runs one `umap` command line against given streams and returns its exit code.
 
 import { readFileSync } from 'node:fs'
-import { type Request, readArguments, UsageError } from './arguments.ts'
+import { type Request, readArguments } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { usage } from './usage.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Where a command writes; `process.stdout` is one. */
 export interface OutputStream {
@@ -25,7 +26,7 @@ export interface CommandContext {
  * @param args what follows the program's name
  * @returns the exit code, see `exitCodes`; never throws for what the user or the machine did
  */
-export function run(args: readonly string[], context: CommandContext): ExitCode {
+export async function run(args: readonly string[], context: CommandContext): Promise<ExitCode> {
   let request: Request
   try {
     request = readArguments(args)
@@ -44,6 +45,11 @@ export function run(args: readonly string[], context: CommandContext): ExitCode 
       return exitCodes.done
     case 'doctor':
       return doctor(request, context)
+    // Loaded when needed, so that the other commands start without them.
+    case 'cp':
+      return (await import('./cp/cp.ts')).cp(request, context)
+    case 'new-store':
+      return (await import('./new-store/new-store.ts')).newStore(request, context)
   }
 }
 

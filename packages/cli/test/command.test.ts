@@ -30,7 +30,7 @@ describe('umap', () => {
     [[], 'no command is given'],
     [['serve', 'umap.json'], "unknown command 'serve'"],
     [['stat'], "unknown command 'stat'"],
-    [['cp', 'a', 'b'], "unknown command 'cp'"],
+    [['copy', 'a', 'b'], "unknown command 'copy'"],
     [['--json'], "unknown option '--json'"],
     [['doctor', '--jsno'], "unknown option '--jsno'"],
     [['doctor', '-x'], "unknown option '-x'"],
