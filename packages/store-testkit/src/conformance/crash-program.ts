@@ -2,12 +2,15 @@
 // standard output what was flushed, and kills itself where the plan says so. Started by crash.ts.
 
 import { writeSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { openStoreRef, type PageStore } from '@umap/store'
 import { type Killer, startKiller } from './crash-killer.ts'
 import { type CrashPlan, isWritten, pageBytesOf } from './crash-plan.ts'
 
-process.once('message', (plan: CrashPlan) => {
-  // Nothing may keep the process alive but the store.
+process.once('message', async (plan: CrashPlan) => {
+  // Nothing may keep the process alive but the store. Node 20 goes on with the channel once this
+  // listener has returned, so that it must be there until then.
+  await setImmediate()
   process.disconnect()
   run(plan).then(
     () => process.exit(4),
