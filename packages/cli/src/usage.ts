@@ -27,7 +27,7 @@ FROM and TO are one of
   PATH, file:PATH           a file
   sqlite:PATH?name=NAME     a data set in an SQLite database
   s3://BUCKET/KEY           one object, as FROM only
-  s3://BUCKET/PREFIX/       a data set of chunk objects
+  s3://BUCKET/PREFIX/       a data set of chunk objects; ?endpoint=URL&region=NAME&profile=NAME
   FILE.json                 any store: { "module": …, "options": … }, a module relative to the file
   '{ "module": … }'         the same, relative to the working directory
 

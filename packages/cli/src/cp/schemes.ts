@@ -1,7 +1,8 @@
 // The table of schemes: which package a `SCHEME:…` argument means, and how the rest of it becomes
-// the options of that package's stores. Pure; knows no store beyond its options.
+// the options of that package's stores. Opens nothing; knows no store beyond its options.
 
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { UsageError } from '../usage-error.ts'
 
 /** A store as an argument names it. */
@@ -31,7 +32,7 @@ export const schemes: Readonly<Record<string, Scheme>> = {
   },
   s3: {
     package: '@umap/store-s3',
-    form: 's3://BUCKET/KEY (an object) or s3://BUCKET/PREFIX/ (a data set)',
+    form: 's3://BUCKET/KEY (an object) or s3://BUCKET/PREFIX/ (a data set), then ?endpoint=URL&…',
     read: readS3,
   },
 }
@@ -57,27 +58,44 @@ function readSqlite(text: string): NamedStore | undefined {
   return { options, label: `sqlite:${path}${name}` }
 }
 
+// How to reach the server; secrets have no place in an argument, which everybody on the machine can
+// read. The SDK's default chain has them, or the module does.
+const s3ClientParameters = {
+  endpoint: 'text',
+  region: 'text',
+  profile: 'text',
+  module: 'text',
+} as const
+
 function readS3(text: string): NamedStore | undefined {
   const [place, query] = splitQuery(text.slice('s3:'.length))
   const [, bucket, key] = /^\/\/([^/@]+)\/(.+)$/.exec(place) ?? []
   if (bucket === undefined || key === undefined) return undefined
   const label = `s3://${bucket}/${key}`
-  if (!key.endsWith('/')) {
-    refuseQuery(query)
-    const readOnlyReason = 'names one object, which is never changed; end it with / for a data set'
-    return { options: { bucket, key }, label, readOnlyReason }
+  const isDataSet = key.endsWith('/')
+  const { chunkBytes, ...client } = readQuery(query, {
+    ...s3ClientParameters,
+    ...(isDataSet && { chunkBytes: 'number' as const }),
+  })
+  const options = {
+    bucket,
+    ...(isDataSet ? { prefix: key } : { key }),
+    ...(chunkBytes !== undefined && { chunkBytes }),
+    ...(Object.keys(client).length > 0 && { client: withParent(client) }),
   }
-  const more = readQuery(query, { chunkBytes: 'number' })
-  return { options: { bucket, prefix: key, ...more }, label }
+  if (isDataSet) return { options, label }
+  const readOnlyReason = 'names one object, which is never changed; end it with / for a data set'
+  return { options, label, readOnlyReason }
+}
+
+function withParent(client: Record<string, string | number>): Record<string, string | number> {
+  const parent = pathToFileURL(path.join(process.cwd(), 'umap.json')).href
+  return client.module === undefined ? client : { ...client, parent }
 }
 
 function splitQuery(text: string): [place: string, query: string] {
   const mark = text.indexOf('?')
   return mark < 0 ? [text, ''] : [text.slice(0, mark), text.slice(mark + 1)]
-}
-
-function refuseQuery(query: string): void {
-  readQuery(query, {})
 }
 
 function readQuery(

@@ -27,5 +27,18 @@ export function readNewStoreArguments(
   const [name, ...rest] = positionals
   if (name === undefined) throw new UsageError('new-store needs NAME')
   if (rest[0] !== undefined) throw new UsageError(`new-store takes one NAME, not '${rest[0]}' too`)
+  checkName(name)
   return { command: 'new-store', name, language: values.js ? 'javascript' : 'typescript' }
+}
+
+// What is a package's name, a directory's and, with hyphens taken out, an identifier at once.
+function checkName(name: string): void {
+  if (!/^[a-z][a-z\d]*(-[a-z\d]+)*$/.test(name) || name.length > 100) {
+    throw new UsageError(
+      `NAME must be lower case letters, digits and single hyphens, a letter first, not '${name}'`,
+    )
+  }
+  if (name === 'store' || name === 'node-modules') {
+    throw new UsageError(`NAME must say which store it is, not '${name}'`)
+  }
 }

@@ -1,0 +1,4 @@
+// `sample-store`: a store for UMap for Node.js. `openStore` is what `{ "module": "sample-store" }`
+// in a configuration file finds.
+
+export { openStore, sampleStore } from './open.mjs'
