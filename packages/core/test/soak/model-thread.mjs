@@ -1,13 +1,15 @@
 // A worker thread of the model test: attaches to the regions of a round, does random things to the
 // bytes that it owns, and compares every byte that it reads with the plain memory beside it.
 
-import { closeSync, openSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { attach } from '@umap/core'
+import { openStoreRef } from '@umap/store'
 import { allOwnedRanges, ownedRange, ownedSection } from './ownership.mjs'
 import { Random } from './random.mjs'
 
 const { thread, threadCount } = workerData
+
+const lookBytes = 4096
 
 class Mismatch extends Error {}
 
@@ -24,9 +26,9 @@ async function patiently(operate) {
 
 /** One region of a round, with the memory that says what its bytes must be. */
 class Subject {
-  constructor({ handle, name, file, base, expected }) {
+  constructor({ handle, name, durableRef, base, expected }) {
     this.name = name
-    this.file = file
+    this.durableRef = durableRef
     this.base = base
     this.region = attach(handle).on('error', () => undefined)
     this.view = this.region.view(Uint8Array)
@@ -73,12 +75,23 @@ class Subject {
     const range = ownedRange(random, this.place)
     if (range === undefined) return
     await patiently(() => this.region.flush(this.inRegion(range)))
-    if (this.file === undefined) return
-    const found = Buffer.alloc(range.byteLength)
-    const fd = openSync(this.file, 'r')
-    readSync(fd, found, 0, range.byteLength, range.offset)
-    closeSync(fd)
-    this.compare(found, range, 'the flushed file')
+    const found = await this.durable(range)
+    this.compare(found, range, 'what is durable')
+  }
+
+  /** Bytes of the store past the engine, in calls of whole pages as every store takes them. */
+  async durable({ offset, byteLength }) {
+    const from = offset - (offset % lookBytes)
+    const store = await openStoreRef(this.durableRef, { access: 'read-only' })
+    try {
+      const end = Math.ceil((offset + byteLength) / lookBytes) * lookBytes
+      const target = new Uint8Array(Math.min(end, store.byteLength) - from)
+      const { signal } = new AbortController()
+      if ((await store.read(from, target, { signal })) === 'hole') target.fill(0)
+      return target.subarray(offset - from, offset - from + byteLength)
+    } finally {
+      await store.close()
+    }
   }
 
   async discard(random) {

@@ -1,21 +1,23 @@
 // The model test: several threads do random things to several regions that share one small buffer,
-// and every byte is compared with plain memory. What each thread does follows from the seed.
+// and every byte is compared with plain memory. What each thread does follows from the seed. Which
+// stores the regions map is the caller's choice.
 
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PageBuffer, type Region, umap } from '@umap/core'
-import { type StoreRef, storeRef } from '@umap/store'
-import { fileStore } from '@umap/store-file'
-import { faultyStoreOptions, slot } from '../stores/faulty-store.mjs'
+import { durableBytes, type ModelStores, type ModelSubject, prepareSubject } from './model-store.ts'
 import { Random } from './random.mjs'
 
 /** Options of {@link runModel}. */
 export interface ModelOptions {
   readonly seed: number
   readonly durationMs: number
+  readonly stores: ModelStores
+  /** Steps of each thread in one round. Default 400. */
+  readonly stepsPerRound?: number
   /** Called after each round. */
   readonly onRound?: (summary: ModelSummary) => void
 }
@@ -29,35 +31,25 @@ export interface ModelSummary {
   readonly evictions: number
 }
 
-/** A store of the run, and the memory that says what its bytes must be. */
-interface Subject {
-  readonly name: string
-  readonly ref: StoreRef
-  readonly expected: SharedArrayBuffer
-  /** The file behind it, where there is one. */
-  readonly file?: string
-  /** Reads the store's bytes past the engine. */
-  contents(): Uint8Array
-  /** Makes the next few calls fail in a way that the engine has to repeat. */
-  disturb(random: Random): void
-}
-
 const threadCount = 3
-const stepsPerRound = 400
 const pageSizes = [4096, 4096, 16384, 65536, 2 ** 18]
 const bufferBytes = 2 ** 21
 
 /** Runs until the time is over. Rejects with the first byte that is wrong; the seed repeats it. */
-export async function runModel({ seed, durationMs, onRound }: ModelOptions): Promise<ModelSummary> {
+export async function runModel(options: ModelOptions): Promise<ModelSummary> {
+  const { seed, durationMs, stores, stepsPerRound = 400, onRound } = options
   const random = new Random(seed)
   const folder = mkdtempSync(path.join(tmpdir(), 'umap-model-'))
-  const subjects = makeSubjects(random, folder)
   const threads = Array.from({ length: threadCount }, (_, thread) => startThread(thread))
   const total = { rounds: 0, steps: 0, faults: 0, writeBacks: 0, evictions: 0 }
-  const endMs = performance.now() + durationMs
   try {
+    const subjects: ModelSubject[] = []
+    for (const store of await stores(random, folder)) {
+      subjects.push(await prepareSubject(store, random))
+    }
+    const endMs = performance.now() + durationMs
     while (performance.now() < endMs) {
-      const stats = await runRound(random, subjects, threads)
+      const stats = await runRound({ random, subjects, threads, stepsPerRound })
       total.rounds += 1
       total.steps += threadCount * stepsPerRound
       for (const { faults, writeBacks, evictions } of stats) {
@@ -74,17 +66,24 @@ export async function runModel({ seed, durationMs, onRound }: ModelOptions): Pro
   }
 }
 
-async function runRound(random: Random, subjects: readonly Subject[], threads: readonly Worker[]) {
+interface Round {
+  readonly random: Random
+  readonly subjects: readonly ModelSubject[]
+  readonly threads: readonly Worker[]
+  readonly stepsPerRound: number
+}
+
+async function runRound({ random, subjects, threads, stepsPerRound }: Round) {
   using buffer = new PageBuffer({ bytes: bufferBytes })
-  const opened: { region: Region; subject: Subject; base: number }[] = []
+  const opened: { region: Region; subject: ModelSubject; base: number }[] = []
   for (const subject of subjects) {
     opened.push(await open(random, subject, buffer))
-    subject.disturb(random)
+    subject.store.disturb?.(random)
   }
   const regions = opened.map(({ region, subject, base }) => ({
     handle: region.handle,
-    name: subject.name,
-    file: subject.file,
+    name: subject.store.name,
+    durableRef: subject.durableRef,
     base,
     expected: subject.expected,
   }))
@@ -100,7 +99,7 @@ async function runRound(random: Random, subjects: readonly Subject[], threads: r
   await Promise.all([...rounds, ...closedEarly])
   await Promise.all(opened.map(({ region }) => closePatiently(region)))
   for (const subject of subjects) {
-    compareStore(subject)
+    await compareStore(subject)
   }
   const { residentBytesMax } = buffer.stats()
   if (residentBytesMax > bufferBytes) {
@@ -109,13 +108,13 @@ async function runRound(random: Random, subjects: readonly Subject[], threads: r
   return opened.map(({ region }) => region.stats())
 }
 
-async function open(random: Random, subject: Subject, buffer: PageBuffer) {
+async function open(random: Random, subject: ModelSubject, buffer: PageBuffer) {
   const pageBytes = random.pick(pageSizes)
   const base = random.integer(3) * pageBytes
   const rest = subject.expected.byteLength - base
   const byteLength = random.chance(0.5) ? rest : rest - random.integer(rest / 8)
   const window = { offset: base, byteLength }
-  const store = subject.ref
+  const store = subject.store.ref
   const region = await umap({ store, access: 'read-write', pageBytes, buffer, ...window })
   region.on('error', () => undefined)
   return { region, subject, base }
@@ -134,15 +133,15 @@ async function closePatiently(region: Region): Promise<void> {
   }
 }
 
-function compareStore({ name, expected, contents }: Subject): void {
-  const wanted = new Uint8Array(expected)
-  const found = contents()
+async function compareStore(subject: ModelSubject): Promise<void> {
+  const wanted = new Uint8Array(subject.expected)
+  const found = await durableBytes(subject)
   if (Buffer.compare(wanted, found) === 0) {
     return
   }
   const at = wanted.findIndex((byte, index) => byte !== found[index])
   throw new Error(
-    `${name} has ${found.byteLength} bytes of ${wanted.byteLength}; after close byte ${at} is ` +
+    `${subject.store.name} has ${found.byteLength} bytes of ${wanted.byteLength}; after close byte ${at} is ` +
       `${found[at]}, not ${wanted[at]}`,
   )
 }
@@ -157,54 +156,4 @@ async function answerOf(thread: Worker): Promise<void> {
 function startThread(thread: number): Worker {
   const workerData = { thread, threadCount }
   return new Worker(new URL('./model-thread.mjs', import.meta.url), { workerData, execArgv: [] })
-}
-
-function makeSubjects(random: Random, folder: string): Subject[] {
-  const byteLength = () => 2 ** 20 + random.integer(2 ** 20)
-  return [
-    fileSubject('a file', path.join(folder, 'buffered'), byteLength(), false, random),
-    fileSubject('a file with O_DIRECT', path.join(folder, 'direct'), byteLength(), true, random),
-    faultySubject('a store in the host', byteLength(), random),
-    faultySubject('another store in the host', byteLength(), random),
-  ]
-}
-
-function fileSubject(
-  name: string,
-  file: string,
-  byteLength: number,
-  direct: boolean,
-  random: Random,
-): Subject {
-  const expected = randomBytes(byteLength, random)
-  writeFileSync(file, new Uint8Array(expected))
-  const ref = { ...fileStore({ path: file, direct }), nativeFd: true } as StoreRef
-  return { name, ref, expected, file, contents: () => readFileSync(file), disturb() {} }
-}
-
-function faultySubject(name: string, byteLength: number, random: Random): Subject {
-  const { options, data, control } = faultyStoreOptions(byteLength)
-  const expected = randomBytes(byteLength, random)
-  data.set(new Uint8Array(expected))
-  const url = new URL('../stores/faulty-store.mjs', import.meta.url)
-  return {
-    name,
-    ref: storeRef(url, options),
-    expected,
-    contents: () => data,
-    disturb(source) {
-      Atomics.store(control, slot.retryable, 1)
-      Atomics.store(control, slot.readsToFail, source.integer(3))
-      Atomics.store(control, slot.writesToFail, source.integer(3))
-    },
-  }
-}
-
-function randomBytes(byteLength: number, random: Random): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer(byteLength)
-  const bytes = new Uint8Array(memory)
-  for (let index = 0; index < byteLength; index++) {
-    bytes[index] = random.integer(256)
-  }
-  return memory
 }

@@ -20,7 +20,7 @@ import { FaultyStore } from './faulty-store.ts'
 
 /** The options inside of the reference to a faulty store. */
 export interface FaultyStoreRefOptions {
-  readonly inner: StoreRef
+  readonly store: StoreRef
   readonly faults: CheckedFaultOptions
   /** Memory of the {@link FaultControl}. */
   readonly control: SharedArrayBuffer
@@ -53,7 +53,7 @@ export function faultyStore(
   // Without nativeFd: an engine that opened the inner store itself would meet no faults.
   const { url, exportName, options: innerOptions } = resolveStoreRef(inner)
   const ref = { url, exportName, options: innerOptions }
-  return storeRef(new URL(import.meta.url), { inner: ref, faults, control })
+  return storeRef(new URL(import.meta.url), { store: ref, faults, control })
 }
 
 /** The switches and the report of a faulty store, in either form. */
@@ -66,6 +66,6 @@ export async function openStore(
   options: FaultyStoreRefOptions,
   context: OpenStoreContext = {},
 ): Promise<FaultyStore> {
-  const inner = await openStoreRef(options.inner, context)
+  const inner = await openStoreRef(options.store, context)
   return new FaultyStore(inner, options.faults, new FaultControl(options.control))
 }
