@@ -80,7 +80,7 @@ function bodyError(error: unknown, doing: string, received: number, byteLength: 
   }
   // Node's own word for a connection that ended within a body.
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ECONNRESET' && received > 0) {
+  if (code === 'ECONNRESET') {
     return truncated(doing, received, byteLength, toStoreError(error, doing))
   }
   return error

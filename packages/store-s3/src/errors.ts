@@ -101,6 +101,12 @@ export function toStoreError(thrown: unknown, doing: string): StoreError {
 }
 
 function verdictOf(thrown: unknown, name: string, status: number | undefined): Verdict {
+  const code = identifierOf(thrown, 'code')
+  // Before the name: the SDK calls a lost connection a TimeoutError.
+  if (status === undefined && code !== undefined && /^E(AI_)?[A-Z0-9]+$/.test(code)) {
+    // A name server that is out of reach answers nothing at all, or that it knows nothing.
+    return { code, retryable: isRetryableCode(code) || code === 'ENOTFOUND' }
+  }
   const named = verdictsByName.get(name)
   if (named !== undefined) {
     return named
@@ -109,13 +115,8 @@ function verdictOf(thrown: unknown, name: string, status: number | undefined): V
     const byStatus = verdictsByStatus.get(status)
     return byStatus ?? (status >= 500 ? passing(s3ErrorCodes.unavailable) : refusedOr(name))
   }
-  const code = identifierOf(thrown, 'code')
   if (code !== undefined && tlsCode.test(code)) {
     return final(s3ErrorCodes.tls)
-  }
-  if (code !== undefined && /^E[A-Z0-9_]+$/.test(code) && !code.startsWith('ERR_')) {
-    // A name server that is out of reach answers nothing at all, or that it knows nothing.
-    return { code, retryable: isRetryableCode(code) || code === 'ENOTFOUND' }
   }
   // An answer that cannot be parsed: damaged on its way, or not from an S3 server at all.
   const isAnswer = status !== undefined || code?.startsWith('HPE_') === true

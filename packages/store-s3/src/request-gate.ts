@@ -25,6 +25,7 @@ export class RequestGate {
   #inFlight = 0
   #failures = 0
   #closedUntilMs = 0
+  #pauseMs = 0
   #lastError: StoreError | undefined
   #timer: NodeJS.Timeout | undefined
   // Failures of attempts that were sent before the limit fell are about the higher limit.
@@ -97,10 +98,9 @@ export class RequestGate {
   }
 
   #answered(): void {
-    this.#limit = this.isDown
-      ? Math.max(1, this.#attemptsMax / 2)
-      : Math.min(this.#attemptsMax, this.#limit + 1 / this.#limit)
+    this.#limit = Math.min(this.#attemptsMax, this.#limit + 1 / this.#limit)
     this.#failures = 0
+    this.#pauseMs = 0
     this.#closedUntilMs = 0
     this.#attemptsBeforeCut = Math.max(0, this.#attemptsBeforeCut - 1)
   }
@@ -109,18 +109,19 @@ export class RequestGate {
     if (this.#attemptsBeforeCut > 0) {
       this.#attemptsBeforeCut -= 1
     } else {
-      this.#limit = Math.max(1, this.#limit * 0.7)
+      this.#limit = Math.max(1, this.#limit / 2)
       this.#attemptsBeforeCut = this.#inFlight
     }
     this.#failed()
   }
 
   #failed(): void {
+    const now = performance.now()
     this.#failures += 1
-    if (this.isDown) {
-      const doubled = pauseMsMin * 2 ** Math.min(10, this.#failures - failuresUntilDown)
-      const pauseMs = Math.min(pauseMsMax, doubled) * (0.5 + Math.random() / 2)
-      this.#closedUntilMs = performance.now() + pauseMs
+    // Attempts that were in flight together fail together, which is one failure and one pause.
+    if (this.isDown && now >= this.#closedUntilMs) {
+      this.#pauseMs = Math.min(pauseMsMax, Math.max(pauseMsMin, 2 * this.#pauseMs))
+      this.#closedUntilMs = now + this.#pauseMs * (0.5 + Math.random() / 2)
     }
   }
 

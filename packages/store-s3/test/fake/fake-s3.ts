@@ -108,8 +108,11 @@ export class FakeS3 {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** Listens, on the port that it had before if there was one. */
+  /** Listens, on the port that it had before if there was one; nothing where it does already. */
   async listen(): Promise<void> {
+    if (this.#server !== undefined) {
+      return
+    }
     const server = createServer((message, response) => void this.#serve(message, response))
     this.#server = server
     await new Promise<void>((resolve, reject) => {
@@ -130,6 +133,11 @@ export class FakeS3 {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+  }
+
+  /** Requests that are in the server now. */
+  get inService(): number {
+    return this.#inService
   }
 
   /** Stores an object as it is; returns its ETag. */
@@ -181,8 +189,11 @@ export class FakeS3 {
       const request = understand(message, body, this.requests.length)
       this.requests.push(request)
       await this.#answer(request, new URL(message.url ?? '', this.endpoint), response)
-    } catch {
-      // The client went away in the middle of its request.
+    } catch (error) {
+      // A client may go away in the middle of its request; anything else is a fault of the fake's.
+      if (!message.destroyed || message.complete) {
+        this.violations.push(`${message.method} ${message.url}: the fake failed: ${error}`)
+      }
       response.destroy()
     }
   }
@@ -272,6 +283,10 @@ async function sendObject(
     sendError(response, 412, 'PreconditionFailed')
     return
   }
+  if (request.operation === 'head') {
+    response.writeHead(200, { etag: object.etag, 'content-length': object.byteLength }).end()
+    return
+  }
   const asked = fault?.kind === 'ignoreRange' ? undefined : request.range
   if (asked !== undefined && asked.from >= object.byteLength) {
     sendError(response, 416, 'InvalidRange')
@@ -301,10 +316,6 @@ async function sendObject(
         'x-amz-checksum-type': 'FULL_OBJECT',
       }),
   })
-  if (request.operation === 'head') {
-    response.end()
-    return
-  }
   await sendBody(body, fault, response)
 }
 
@@ -317,6 +328,7 @@ async function sendBody(
     response.end(body)
     return
   }
+  response.flushHeaders()
   // Sent before the fault happens, or the client might never see these bytes.
   await new Promise<void>((resolve) => {
     response.write(body.subarray(0, fault.afterBytes), () => resolve())

@@ -24,9 +24,10 @@ export function useFake(options: Partial<S3ClientOptions> = {}): UsedFake {
   beforeAll(async () => {
     started = await FakeS3.start()
   })
-  afterEach(() => {
-    expect(fake().violations).toEqual([])
+  afterEach(async () => {
     fake().script = () => undefined
+    await fake().listen()
+    expect(fake().violations).toEqual([])
     fake().requests.length = 0
   })
   afterAll(() => started?.stop())

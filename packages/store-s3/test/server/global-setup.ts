@@ -1,17 +1,14 @@
-// Gives the tests of one vitest run their S3 server: listens on a socket, boots the server when the
+// Gives the tests of one vitest run their S3 server: listens on a port, boots the server when the
 // first test asks, and ends it with the run. Runs in vitest's main process; the guardian it starts
 // sees the end of its stdin even if that process is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** What tests read to find the socket. */
+/** The environment variable that tells tests the port to ask at. */
 export const controlVariable = 'UMAP_TEST_S3_CONTROL'
 
 interface Request {
@@ -23,22 +20,17 @@ type Answer = { readonly id?: number; readonly error?: string } & Record<string,
 
 /** Called by vitest before the first test; what it returns, after the last. */
 export async function setup(): Promise<() => Promise<void>> {
-  const directory = mkdtempSync(join(tmpdir(), 'umap-s3-control-'))
-  const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
-  process.once('exit', removeDirectory)
   const guardian = new Guardian()
   const control = createServer((socket) => serve(socket, guardian))
-  const path = join(directory, 'socket')
-  control.listen(path)
+  // A port, not a path: nothing of it is left behind, however this process ends.
+  control.listen(0, '127.0.0.1')
   await once(control, 'listening')
   // The tests' own end decides when vitest ends, not this socket.
   control.unref()
-  process.env[controlVariable] = path
+  process.env[controlVariable] = String((control.address() as AddressInfo).port)
   return async () => {
     control.close()
     await guardian.end()
-    removeDirectory()
-    process.off('exit', removeDirectory)
     if (guardian.whyNot !== undefined) {
       sayLoudly(guardian.whyNot)
     }

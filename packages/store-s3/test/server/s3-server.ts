@@ -120,11 +120,11 @@ class RealServer implements S3TestServer {
 }
 
 async function ask(request: { readonly command: string; readonly port?: number }): Promise<Answer> {
-  const path = process.env[controlVariable]
-  if (path === undefined) {
+  const port = process.env[controlVariable]
+  if (port === undefined) {
     throw new Error(`${controlVariable} is not set: run the tests with the root's vitest.config.ts`)
   }
-  const socket = connect(path)
+  const socket = connect(Number(port), '127.0.0.1')
   socket.write(`${JSON.stringify(request)}\n`)
   return JSON.parse(await text(socket)) as Answer
 }
