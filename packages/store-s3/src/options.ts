@@ -1,6 +1,7 @@
 // The options of the S3 store, and their check at the line of the caller. Asks no server, loads no
 // SDK, and repeats no value that might be a secret.
 
+import path from 'node:path'
 import { resolveStoreRef } from '@umap/store'
 
 /** How to reach the server: plain data, in which secrets have no place. */
@@ -44,6 +45,15 @@ export interface S3StoreOptions {
   readonly byteLength?: number
   /** Bytes of a chunk of a data set that is made: a power of two from 4096 to 2^30. */
   readonly chunkBytes?: number
+  /**
+   * Milliseconds for which a writer keeps chunks of earlier states of a data set, for readers that
+   * have opened those. Default 3,600,000.
+   */
+  readonly readerGraceMs?: number
+  /** Where bytes written to a data set wait for a flush: a local directory. Default: the system's. */
+  readonly stagingDirectory?: string
+  /** Bytes there above which chunks are uploaded before the flush. Default 4 GiB. */
+  readonly stagingBytes?: number
   /** How to reach the server. Default: as the SDK is configured. */
   readonly client?: S3ClientOptions
 }
@@ -60,7 +70,14 @@ export interface S3StoreRefOptions extends Omit<S3StoreOptions, 'client'> {
   readonly client?: CheckedClientOptions
 }
 
-const optionNames = ['bucket', 'key', 'prefix', 'create', 'byteLength', 'chunkBytes', 'client']
+const datasetOptionNames = [
+  'create',
+  'chunkBytes',
+  'readerGraceMs',
+  'stagingDirectory',
+  'stagingBytes',
+] as const
+const optionNames = ['bucket', 'key', 'prefix', 'byteLength', 'client', ...datasetOptionNames]
 const clientOptionNames = [
   'endpoint',
   'region',
@@ -101,11 +118,20 @@ export function checkOptions(options: S3StoreOptions): S3StoreRefOptions {
   if (chunkBytes !== undefined && !Number.isInteger(Math.log2(chunkBytes))) {
     throw new RangeError(`chunkBytes must be a power of two, not ${chunkBytes}`)
   }
-  if (key !== undefined && (create === true || chunkBytes !== undefined)) {
-    throw new TypeError('create and chunkBytes belong to prefix: an object under key is read-only')
+  checkInteger('readerGraceMs', options.readerGraceMs, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('stagingBytes', options.stagingBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkName('stagingDirectory', options.stagingDirectory)
+  const misplaced = datasetOptionNames.find((name) => options[name] !== undefined)
+  if (key !== undefined && misplaced !== undefined && options[misplaced] !== false) {
+    throw new TypeError(`${misplaced} belongs to prefix: an object under key is read-only`)
   }
   const checkedClient = client === undefined ? undefined : checkClient(client)
-  return without({ bucket, key, prefix, create, byteLength, chunkBytes, client: checkedClient })
+  const { stagingDirectory, ...others } = options
+  return without({
+    ...others,
+    client: checkedClient,
+    stagingDirectory: stagingDirectory === undefined ? undefined : path.resolve(stagingDirectory),
+  })
 }
 
 function checkClient(client: S3ClientOptions): CheckedClientOptions {

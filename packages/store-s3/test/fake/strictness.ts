@@ -44,13 +44,16 @@ function findBodyViolation({ headers, method }: IncomingMessage, body: Buffer): 
   return undefined
 }
 
-function findConditionViolation({ headers, method }: IncomingMessage): string | undefined {
+function findConditionViolation(message: IncomingMessage): string | undefined {
+  const { headers, method, url } = message
   const { range, 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
   const [, from, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
   if (range !== undefined && (method !== 'GET' || Number(from) > Number(last))) {
     return `a range that means nothing: ${range}`
   }
-  if (range !== undefined && ifMatch === undefined) {
+  // A chunk object is written once, under a name of its own.
+  const isImmutable = /\/chunks\/[0-9a-f]{16}\/[0-9a-f]{8}(\?|$)/.test(url ?? '')
+  if (range !== undefined && ifMatch === undefined && !isImmutable) {
     return 'a range without If-Match, which may be of any version'
   }
   if (ifMatch !== undefined && !/^("[0-9a-f-]+"|[0-9a-f-]+)$/.test(ifMatch)) {
