@@ -62,13 +62,24 @@ export async function openDataSet(
 }
 
 function explain(error: unknown, options: SqliteStoreRefOptions): StoreError {
+  const { path: file } = options
   const failure = toStoreError(error, `open ${labelOf(options)}`)
-  return failure.code === sqliteErrorCodes.notDatabase
-    ? new StoreError(`${options.path} is no SQLite database, or an encrypted one`, {
-        code: failure.code,
-        cause: error,
-      })
-    : failure
+  if (failure.code === sqliteErrorCodes.notDatabase) {
+    return new StoreError(`${file} is no SQLite database, or an encrypted one`, {
+      code: failure.code,
+      cause: error,
+    })
+  }
+  // A database whose last user closed it has no index of its log, and cannot be read without one.
+  if (/^SQLITE_(CANTOPEN|READONLY_(CANTINIT|DIRECTORY|RECOVERY))/.test(errorCode(error))) {
+    return new StoreError(
+      `${file} cannot be opened here: a database with a write-ahead log needs its -wal and -shm ` +
+        'files, or a directory in which they can be made; copy it to one, or turn the log off ' +
+        "there first (sqlite3 FILE 'PRAGMA journal_mode = DELETE')",
+      { code: 'EACCES', cause: error },
+    )
+  }
+  return failure
 }
 
 /** Looks before opening, as the opening of a pipe can block. Returns a path without links. */
@@ -218,7 +229,7 @@ async function openForReading(
     return { connection, dataSet, label }
   } catch (error) {
     connection.close()
-    throw explainLog(error, file)
+    throw error
   }
 }
 
@@ -311,19 +322,6 @@ function checkSize(options: SqliteStoreRefOptions, { byteLength }: DataSet): voi
   throw new StoreError(
     `${labelOf(options)} has ${byteLength} bytes, not byteLength ${wanted}; ${remedy}`,
     { code: storeErrorCodes.size },
-  )
-}
-
-// A database whose last user closed it has no log's index, and cannot be read without one.
-function explainLog(error: unknown, file: string): unknown {
-  if (!/^SQLITE_(CANTOPEN|READONLY)/.test(errorCode(error))) {
-    return error
-  }
-  return new StoreError(
-    `${file} cannot be read here: a database with a write-ahead log needs its -wal and -shm files, ` +
-      'or a directory in which they can be made; copy it to one, or turn the log off there first ' +
-      "(sqlite3 FILE 'PRAGMA journal_mode = DELETE')",
-    { code: 'EACCES', cause: error },
   )
 }
 
