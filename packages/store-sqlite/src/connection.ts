@@ -32,20 +32,19 @@ export function openWriter(file: string): Connection {
   return configure(new Database(file, { timeout: blockingWaitMs }))
 }
 
-/**
- * A connection whose only purpose is the lock on `file`, which is made where there is none and
- * stays empty. The system gives the lock back when the process ends, however it ends.
- */
+/** A connection whose only purpose is {@link takeLock} on `file`, which is made where needed. */
 export function openLock(file: string): Connection {
-  const connection = new Database(file, { timeout: 0 })
-  try {
-    // A lock would make a journal beside the file, though nothing is ever written.
-    connection.pragma('journal_mode = MEMORY')
-    return connection
-  } catch (error) {
-    connection.close()
-    throw error
-  }
+  return new Database(file, { timeout: 0 })
+}
+
+/**
+ * Takes the lock on the file of `connection`, which stays empty, or throws that it is busy. The
+ * system gives the lock back when the process ends, however it ends.
+ */
+export function takeLock(connection: Connection): void {
+  // A lock would make a journal beside the file, though nothing is ever written.
+  connection.pragma('journal_mode = MEMORY')
+  connection.exec('BEGIN EXCLUSIVE')
 }
 
 /** Turns the write-ahead log on, which the database remembers. Not inside a transaction. */

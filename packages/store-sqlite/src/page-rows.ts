@@ -18,9 +18,20 @@ const stagedRows = `SELECT page, checksum, data_id FROM umap_staged ${inRange}`
 const currentRows = `${stagedRows} UNION ALL ${flushedRows} AND page NOT IN
   (SELECT page FROM umap_staged ${inRange})`
 
-/** The rows of the data set with the id `dataSet`. `label` names it in errors. */
+/** Which rows, and for whom. */
+export interface PageRowsFacts {
+  /** Id of the data set. */
+  readonly id: number
+  /** Names the data set in errors. */
+  readonly label: string
+  /** What is staged is there for the writer only. */
+  readonly isWriter: boolean
+}
+
+/** The rows of one data set. */
 export class PageRows {
   readonly #dataSet: number
+  readonly #isWriter: boolean
   readonly #label: string
   readonly #flushed: Statement<Range, PageRow>
   readonly #staged: Statement<Range, PageRow>
@@ -36,10 +47,11 @@ export class PageRows {
   readonly #seed = Buffer.alloc(8)
   #hasStaged: boolean
 
-  constructor(connection: Connection, dataSet: number, label: string) {
+  constructor(connection: Connection, { id, label, isWriter }: PageRowsFacts) {
     const prepare = <P extends unknown[], R = unknown>(sql: string) =>
       connection.prepare<P, R>(sql) as unknown as Statement<P, R>
-    this.#dataSet = dataSet
+    this.#dataSet = id
+    this.#isWriter = isWriter
     this.#label = label
     this.#flushed = prepare<Range, PageRow>(`${flushedRows} ORDER BY page`).raw()
     this.#staged = prepare<Range, PageRow>(stagedRows).raw()
@@ -120,9 +132,11 @@ export class PageRows {
     this.#drop(0, Number.MAX_SAFE_INTEGER)
   }
 
-  /** Whether something is staged, by the database's word. */
+  /** Whether the writer has something staged, by the database's word. */
   hasStaged(): boolean {
-    return this.#staged.get(this.#dataSet, 0, Number.MAX_SAFE_INTEGER) !== undefined
+    return (
+      this.#isWriter && this.#staged.get(this.#dataSet, 0, Number.MAX_SAFE_INTEGER) !== undefined
+    )
   }
 
   /** To be called after a transaction that wrote, however it ended. */

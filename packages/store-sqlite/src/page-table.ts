@@ -3,11 +3,10 @@
 // is done when it returns.
 
 import type { Connection, Statement } from './connection.ts'
-import { PageRows } from './page-rows.ts'
+import { PageRows, type PageRowsFacts } from './page-rows.ts'
 
 /** What a table has to know of its data set. */
-export interface DataSetFacts {
-  readonly id: number
+export interface PageTableFacts extends PageRowsFacts {
   readonly byteLength: number
   readonly pageBytes: number
 }
@@ -15,16 +14,15 @@ export interface DataSetFacts {
 /** The bytes of one data set, over one connection. */
 export class PageTable {
   readonly #connection: Connection
-  readonly #facts: DataSetFacts
+  readonly #facts: PageTableFacts
   readonly #rows: PageRows
   readonly #zeros: Buffer
   readonly #setVersion: Statement<[string, number], unknown>
 
-  /** `label` names the data set in errors. */
-  constructor(connection: Connection, facts: DataSetFacts, label: string) {
+  constructor(connection: Connection, facts: PageTableFacts) {
     this.#connection = connection
     this.#facts = facts
-    this.#rows = new PageRows(connection, facts.id, label)
+    this.#rows = new PageRows(connection, facts)
     this.#zeros = Buffer.alloc(facts.pageBytes)
     this.#setVersion = connection.prepare<[string, number]>(
       'UPDATE umap_data_set SET version = ? WHERE id = ?',

@@ -38,7 +38,11 @@ export class SqliteStore implements PageStore {
     this.#connection = opened.connection
     this.#label = opened.label
     this.#lock = opened.lock
-    this.#table = new PageTable(opened.connection, opened.dataSet, opened.label)
+    this.#table = new PageTable(opened.connection, {
+      ...opened.dataSet,
+      label: opened.label,
+      isWriter: opened.lock !== undefined,
+    })
     this.#version = opened.dataSet.version
     this.byteLength = opened.dataSet.byteLength
     this.capabilities = Object.freeze({

@@ -4,7 +4,7 @@
 
 import { chmodSync, chownSync, statSync } from 'node:fs'
 import { StoreError } from '@umap/store'
-import { type Connection, openLock, whileBusy } from './connection.ts'
+import { type Connection, openLock, takeLock, whileBusy } from './connection.ts'
 import { isBusy, sqliteErrorCodes, toStoreError } from './errors.ts'
 
 /** For the writer before us to finish its closing; nobody waits for one that goes on working. */
@@ -30,7 +30,7 @@ export async function lockForWriting(file: string, id: number, label: string): P
       shareWithOwner(file, lockFile)
     }
     const opened = connection
-    await whileBusy(() => opened.exec('BEGIN EXCLUSIVE'), waitMs)
+    await whileBusy(() => takeLock(opened), waitMs)
     return { release: () => opened.close() }
   } catch (error) {
     connection?.close()

@@ -33,12 +33,21 @@ export function integrity(file: string): unknown {
   return query(file, (database) => database.pragma('integrity_check', { simple: true }))
 }
 
-/** Runs `use` on a connection of its own. */
+/** Runs `use` on a connection of its own, which is closed when it, or its promise, is done. */
 export function query<T>(file: string, use: (database: import('better-sqlite3').Database) => T): T {
   const database = new Database(file)
+  let result: T | undefined
   try {
-    return use(database)
+    result = use(database)
+    return result
   } finally {
-    database.close()
+    if (result instanceof Promise) {
+      void result.then(
+        () => database.close(),
+        () => database.close(),
+      )
+    } else {
+      database.close()
+    }
   }
 }
