@@ -2,7 +2,7 @@
 // damaged bytes, several data sets in one database.
 
 import { expect, it } from 'vitest'
-import { Random, testSeed } from './random.ts'
+import { Random, testSeed } from './random.mjs'
 import { describeSqlite, integrity, openStore, query, queryNumber } from './supported.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 

@@ -34,8 +34,12 @@ export function integrity(file: string): unknown {
 }
 
 /** Runs `use` on a connection of its own, which is closed when it, or its promise, is done. */
-export function query<T>(file: string, use: (database: import('better-sqlite3').Database) => T): T {
-  const database = new Database(file)
+export function query<T>(
+  file: string,
+  use: (database: import('better-sqlite3').Database) => T,
+  readonly = false,
+): T {
+  const database = new Database(file, { readonly })
   let result: T | undefined
   try {
     result = use(database)
