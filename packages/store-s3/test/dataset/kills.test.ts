@@ -14,7 +14,7 @@ import { expectBytes } from './data-sets.ts'
 import { byteLength, chunkBytes, hashOf, stateOf } from './generations.mjs'
 
 const seed = Number(process.env.UMAP_TEST_SEED ?? Date.now() % 2 ** 31)
-const kills = Number(process.env.UMAP_TEST_KILLS ?? 30)
+const kills = Number(process.env.UMAP_TEST_KILLS ?? 25)
 const program = fileURLToPath(new URL('programs/killed-writer.mjs', import.meta.url))
 const server = await s3TestServer()
 
