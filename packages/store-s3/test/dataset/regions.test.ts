@@ -1,12 +1,10 @@
-// Data sets under regions whose buffer is far smaller than the data: the model test of the engine on
-// a real server, and what becomes of written bytes when another writer was first.
+// Data sets under regions whose buffer is far smaller than the data, and what becomes of written
+// bytes when another writer was first. The engine's own model test covers them too.
 
 import { umap } from '@umap/core'
 import { memoryStore } from '@umap/store'
 import { openStore, s3Store } from '@umap/store-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runModel } from '../../../core/test/soak/model.ts'
-import type { ModelStores } from '../../../core/test/soak/model-store.ts'
 import { s3TestServer } from '../server/s3-server.ts'
 import { expectBytes, pattern } from './data-sets.ts'
 
@@ -33,26 +31,6 @@ describe.skipIf(server === undefined)('a region over a data set', () => {
     region.on('error', () => undefined)
     return region
   }
-
-  it('shows-every-byte-of-a-model', { timeout: 120_000 }, async () => {
-    const seed = Number(process.env.UMAP_MODEL_SEED ?? Date.now() % 2 ** 32)
-    console.log(`model test over a data set: repeat with UMAP_MODEL_SEED=${seed}`)
-    const stores: ModelStores = async (random) => {
-      const bytes = 3 * 2 ** 20 + random.integer(2 ** 20)
-      const ref = s3Store({ ...optionsOf(`model-${seed}`), stagingBytes: 2 ** 19 })
-      const made = { ...ref.options, create: true, byteLength: bytes, chunkBytes: 2 ** 18 }
-      await (await openStore(made, { access: 'read-write' })).close()
-      return [{ name: 'a data set', ref, byteLength: bytes }]
-    }
-    const { rounds, writeBacks } = await runModel({
-      seed,
-      durationMs: 1,
-      stepsPerRound: 80,
-      stores,
-    })
-    expect(rounds).toBeGreaterThan(0)
-    expect(writeBacks).toBeGreaterThan(0)
-  })
 
   it('keeps-what-was-written-through-close-and-open', async () => {
     const region = await openRegion('kept')
