@@ -1,11 +1,14 @@
 // An open store as a copy uses it: ranges of any length, split into calls that the store's
-// capabilities allow, never more of them in flight than it wants, and errors that name it.
+// capabilities allow, never more of them in flight than it wants, repeated where that may help, and
+// errors that name it.
 
-import type { PageStore } from '@umap/store'
+import { type PageStore, retryStore } from '@umap/store'
 import { CallLimit } from './call-limit.ts'
 import { toCopyError } from './copy-error.ts'
 
 const zeros = new Uint8Array(2 ** 20)
+// A moment's trouble. Stores behind a network are more patient by themselves.
+const retryPolicy = { attemptsMax: 5, delayMs: 100, delayMaxMs: 1000 }
 const neverAborted = new AbortController().signal
 
 /** A store whose limits are kept. */
@@ -17,7 +20,7 @@ export class LimitedStore {
 
   /** `concurrencyMax` lowers that of the store. */
   constructor(store: PageStore, label: string, concurrencyMax: number) {
-    this.store = store
+    this.store = retryStore(store, retryPolicy)
     this.label = label
     this.#limit = new CallLimit(Math.min(store.capabilities.concurrencyMax, concurrencyMax))
     this.#callBytes = store.capabilities.callBytesMax
