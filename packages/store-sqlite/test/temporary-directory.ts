@@ -5,10 +5,20 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
 
-/** Makes the directory, and returns a function that gives a path that nobody has used before. */
-export function temporaryDirectory(): () => string {
-  const directory = realpathSync(mkdtempSync(path.join(tmpdir(), 'umap-store-sqlite-')))
+/**
+ * Returns a function that gives a path that nobody has used before. The directory is made, in
+ * `parent`, by its first call.
+ */
+export function temporaryDirectory(parent: string = tmpdir()): () => string {
+  let directory: string | undefined
   let count = 0
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
-  return () => path.join(directory, `${count++}.db`)
+  afterAll(() => {
+    if (directory !== undefined) {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+  return () => {
+    directory ??= realpathSync(mkdtempSync(path.join(parent, 'umap-store-sqlite-')))
+    return path.join(directory, `${count++}.db`)
+  }
 }
