@@ -65,6 +65,7 @@ for (const [name, options] of [
   const refs = new Map<string, ReturnType<typeof memoryStore>>()
   runStoreConformance({
     test: { describe, it },
+    byteLength: 24 * 4096 + 1237,
     name: `a faulty store ${name}`,
     open: ({ id, byteLength, access }) => {
       const ref = memoryStore({ byteLength })

@@ -8,6 +8,7 @@ const refs = new Map<string, ReturnType<typeof memoryStore>>()
 
 runStoreConformance({
   test: { describe, it },
+  byteLength: 24 * 4096 + 1237,
   name: 'memoryStore',
   open: ({ id, byteLength, access }) => {
     const ref = memoryStore({ byteLength })

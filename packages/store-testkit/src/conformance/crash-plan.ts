@@ -18,25 +18,35 @@ export interface CrashPlan {
   readonly seed: number
   readonly pageBytes: number
   readonly pageCount: number
+  readonly canDiscard: boolean
   /** Generations that are written and flushed before the one that is killed; at least 1. */
   readonly flushCount: number
   readonly moment: CrashMoment
 }
 
-/** Whether `page` is written in `generation`: all are in the first, half of them in others. */
-export function isWritten({ seed }: CrashPlan, generation: number, page: number): boolean {
-  return generation === 1 || hashWords(seed, generation, page) % 2 === 0
+/** What a generation does with a page. */
+export type PageAction = 'write' | 'discard' | 'keep'
+
+/** The first generation writes every page, others write or discard about half of them. */
+export function actionOf(plan: CrashPlan, generation: number, page: number): PageAction {
+  const draw = hashWords(plan.seed, generation, page) % 8
+  if (generation === 1 || draw < 4) {
+    return 'write'
+  }
+  return draw === 4 && plan.canDiscard ? 'discard' : 'keep'
 }
 
-/** The bytes that `generation` writes into `page`. */
+/** The bytes that `generation` leaves in a page that it does not keep. */
 export function pageBytesOf(plan: CrashPlan, generation: number, page: number): Uint8Array {
-  return new Random(hashWords(plan.seed, generation, page, 1)).bytes(plan.pageBytes)
+  return actionOf(plan, generation, page) === 'discard'
+    ? new Uint8Array(plan.pageBytes)
+    : new Random(hashWords(plan.seed, generation, page, 1)).bytes(plan.pageBytes)
 }
 
 /** The bytes of `page` when every generation up to `generation` was flushed. */
 export function flushedBytesOf(plan: CrashPlan, generation: number, page: number): Uint8Array {
   let last = generation
-  while (!isWritten(plan, last, page)) {
+  while (actionOf(plan, last, page) === 'keep') {
     last -= 1
   }
   return pageBytesOf(plan, last, page)

@@ -5,7 +5,7 @@ import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { openStoreRef, type PageStore } from '@umap/store'
 import { type Killer, startKiller } from './crash-killer.ts'
-import { type CrashPlan, isWritten, pageBytesOf } from './crash-plan.ts'
+import { actionOf, type CrashPlan, pageBytesOf } from './crash-plan.ts'
 
 process.once('message', async (plan: CrashPlan) => {
   // Nothing may keep the process alive but the store. Node 20 goes on with the channel once this
@@ -68,14 +68,19 @@ async function writeGeneration(
 ): Promise<void> {
   const { signal } = new AbortController()
   for (let page = 0; page < plan.pageCount; page++) {
-    if (isWritten(plan, generation, page)) {
-      const bytes = pageBytesOf(plan, generation, page)
-      const written = store.write?.(page * plan.pageBytes, bytes, { signal })
-      if (killInside && page >= plan.pageCount / 2) {
-        killNow()
-      }
-      await written
+    const action = actionOf(plan, generation, page)
+    const offset = page * plan.pageBytes
+    if (action === 'keep') {
+      continue
     }
+    const done =
+      action === 'discard'
+        ? store.discard?.(offset, plan.pageBytes)
+        : store.write?.(offset, pageBytesOf(plan, generation, page), { signal })
+    if (killInside && page >= plan.pageCount / 2) {
+      killNow()
+    }
+    await done
   }
 }
 

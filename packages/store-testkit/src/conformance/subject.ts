@@ -1,6 +1,7 @@
 // An open store as the tests call it: every call has a deadline, synchronous stores look like
 // asynchronous ones, and targets hold wrong bytes before they are read into.
 
+import { AssertionError } from 'node:assert'
 import type { PageStore } from '@umap/store'
 import { expectBytes, fail, show } from './expect.ts'
 
@@ -124,7 +125,8 @@ export class Subject {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
-        reject(new Error(`${what} has not settled within ${this.#deadlineMs} ms`))
+        const message = `${what} has not settled within ${this.#deadlineMs} ms`
+        reject(new AssertionError({ message }))
       }, this.#deadlineMs)
     })
     const startMs = performance.now()

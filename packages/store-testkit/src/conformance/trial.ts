@@ -86,7 +86,9 @@ export class Trial {
   /** Closes what the test has left open, and removes its data set. */
   async end(): Promise<void> {
     for (const store of this.#opened) {
-      await new Subject(store, this.options.deadlineMs).start('close', () => store.close()).settled
+      const subject = new Subject(store, this.options.deadlineMs)
+      // One that hangs or fails here is the affair of the tests of close.
+      await subject.start('close', () => store.close()).settled.catch(() => undefined)
     }
     await this.options.remove?.(this.#dataSet('read-write'))
   }

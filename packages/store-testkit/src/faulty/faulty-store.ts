@@ -184,16 +184,14 @@ export class FaultyStore implements PageStore {
     return result
   }
 
-  // The inner store checks its own calls; those that stay in memory are checked here.
+  // Here and not in the inner store: a fault does parts of a call, which may be inside the range
+  // though the whole is not, and a volatile store keeps them from the inner one.
   #checkCall({ call, offset, byteLength }: CallPlan<unknown>): void {
     if (this.#closing !== undefined) {
       throw new StoreError('the faulty store is closed', { code: storeErrorCodes.closed })
     }
     this.#refuseWhenCrashed()
-    if (this.#unflushed === undefined || call === 'read' || call === 'flush') {
-      return
-    }
-    if (!this.capabilities.writable) {
+    if ((call === 'write' || call === 'discard') && !this.capabilities.writable) {
       throw new StoreError('the store was opened read-only', { code: storeErrorCodes.readOnly })
     }
     const end = offset + byteLength

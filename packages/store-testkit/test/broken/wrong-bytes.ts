@@ -170,6 +170,7 @@ export const storesWithWrongBytes: readonly BrokenStore[] = [
       'calls in flight together: read and write side by side',
       'calls in flight together: may be flushes too',
       'flush: keeps what was written before it',
+      'flush: keeps what was written before it though others are being written',
       'flush: keeps what several openings wrote',
       'an aborted call: is no obstacle to the next',
       'version: of a writer is another one when it has flushed',

@@ -14,6 +14,14 @@ export const durability: TestGroup = {
       run: keepsWrites,
     },
     {
+      name: 'keeps what was written before it though others are being written',
+      contract:
+        'flush covers every write that resolved before it, whatever is in flight beside it; of' +
+        ' that it may keep any part.',
+      needs: ['writable'],
+      run: keepsWritesBesideOthers,
+    },
+    {
       name: 'keeps what was discarded before it',
       contract: 'flush covers every discard that resolved before it.',
       needs: ['writable', 'discard'],
@@ -48,6 +56,25 @@ async function keepsWrites(trial: Trial): Promise<void> {
   await subject.flush()
   await trial.reopen()
   await trial.expectWhole(bytes, 'the data set, flushed and opened again')
+}
+
+async function keepsWritesBesideOthers(trial: Trial): Promise<void> {
+  const { subject, pageBytes } = trial
+  await trial.prepareBytes()
+  const { concurrencyMax } = subject.store.capabilities
+  const [first, ...others] = trial.pages(Math.min(concurrencyMax, 8) + 1)
+  const page = trial.random.bytes(pageBytes)
+  await subject.write(first!.offset, page)
+  const writes = others.map(({ offset }) =>
+    subject.startWrite(offset, trial.random.bytes(pageBytes)),
+  )
+  await subject.flush()
+  for (const { settled } of writes) {
+    await settled
+  }
+  // Not flushed again: only the first page is sure to be there.
+  const again = await trial.reopen()
+  await again.expectBytes(first!.offset, page, 'a page that was written before the flush')
 }
 
 async function keepsDiscards(trial: Trial): Promise<void> {
