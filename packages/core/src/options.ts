@@ -27,7 +27,10 @@ export interface UmapOptions {
   readonly byteLength?: number
   /** Where faults come from. 'auto', the default, takes the best that this machine allows. */
   readonly faults?: 'auto' | 'userfaultfd' | 'signal'
-  /** Where a JavaScript store runs. Default 'worker'. */
+  /**
+   * Where a JavaScript store runs: in a worker thread, the default, or in a process of its own, with
+   * a thread pool and crashes of its own.
+   */
   readonly host?: 'worker' | 'process'
   /** Makes `region.buffer` a `SharedArrayBuffer`, where Node offers it. Default false. */
   readonly shared?: boolean
@@ -42,6 +45,7 @@ export interface ResolvedOptions {
   readonly buffer: PageBufferOptions | PageBuffer | undefined
   readonly offset: number
   readonly byteLength: number | undefined
+  readonly host: 'worker' | 'process'
   readonly shared: boolean
   readonly readAheadPagesMax: number
 }
@@ -86,7 +90,7 @@ export function resolveOptions(
     options.pageBytes === undefined
       ? (defaults.pageBytes ?? defaultPageBytes)
       : checkPageBytes(options.pageBytes, 'pageBytes')
-  checkPlaces(options)
+  checkFaults(options)
   return {
     ...resolveStore(options.store),
     access:
@@ -100,6 +104,10 @@ export function resolveOptions(
       options.byteLength === undefined
         ? undefined
         : checkInteger(options.byteLength, 'byteLength', 0, Number.MAX_SAFE_INTEGER),
+    host:
+      options.host === undefined
+        ? 'worker'
+        : checkChoice(options.host, 'host', ['worker', 'process']),
     shared: options.shared === undefined ? false : checkBoolean(options.shared, 'shared'),
     readAheadPagesMax: defaults.readAheadPages ?? -1,
   }
@@ -170,20 +178,13 @@ function resolveBuffer(
   return isShared ? buffer : { ...buffer }
 }
 
-function checkPlaces(options: UmapOptions): void {
+function checkFaults(options: UmapOptions): void {
   const faults =
     options.faults === undefined
       ? 'auto'
       : checkChoice(options.faults, 'faults', ['auto', 'userfaultfd', 'signal'])
   if (faults === 'signal') {
     throw new UmapError("faults: 'signal' is not built yet; use 'auto' or 'userfaultfd'", {
-      code: umapErrorCodes.unsupported,
-    })
-  }
-  const host =
-    options.host === undefined ? 'worker' : checkChoice(options.host, 'host', ['worker', 'process'])
-  if (host === 'process') {
-    throw new UmapError("host: 'process' is not built yet; use 'worker'", {
       code: umapErrorCodes.unsupported,
     })
   }

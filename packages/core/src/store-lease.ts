@@ -23,9 +23,12 @@ export interface StoreLease {
   close(): Promise<void>
 }
 
-type StoreRequest = Pick<ResolvedOptions, 'store' | 'opensInCaller' | 'access' | 'pageBytes'>
+type StoreRequest = Pick<
+  ResolvedOptions,
+  'store' | 'opensInCaller' | 'access' | 'pageBytes' | 'host'
+>
 
-let host: StoreHost | undefined
+const hosts = new Map<ResolvedOptions['host'], StoreHost>()
 
 /** Opens the store that `request` names. Rejects with the error that opening it ended with. */
 export async function leaseStore(engine: Engine, request: StoreRequest): Promise<StoreLease> {
@@ -61,7 +64,7 @@ async function leaseInHost(
   request: StoreRequest,
   label: string,
 ): Promise<StoreLease> {
-  host ??= new StoreHost(engine.native)
+  const host = hostOf(engine, request.host)
   const hosted = await host.open(request.store, request.access)
   const { byteLength, capabilities } = hosted.description
   try {
@@ -76,6 +79,12 @@ async function leaseInHost(
     await hosted.close()
     throw error
   }
+}
+
+function hostOf(engine: Engine, place: ResolvedOptions['host']): StoreHost {
+  const host = hosts.get(place) ?? new StoreHost(engine.native, place)
+  hosts.set(place, host)
+  return host
 }
 
 function hostedLease(

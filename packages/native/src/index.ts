@@ -1,13 +1,14 @@
 // The public face of `@umap/native`: the addon, its error and its types. Knows no concrete store.
 
+export { type HostCall, hostOps, type OnHostCall } from './host-call.ts'
 export { loadNative } from './load.ts'
 export type { NativeBinding } from './native-binding.ts'
 export { NativeError } from './native-error.ts'
 export type {
   BufferId,
-  HostCall,
   HostCallStats,
   HostId,
+  HostLinkId,
   NativeBufferStats,
   NativeFileStoreSpec,
   NativeHostStoreSpec,

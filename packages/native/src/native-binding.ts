@@ -1,12 +1,13 @@
 // What the addon exports, function by function. Arguments are checked well enough that nonsense
 // throws a TypeError and never crashes; ranges and states are the engine's and the caller's matter.
 
+import type { OnHostCall } from './host-call.ts'
 import type { NativeError } from './native-error.ts'
 import type {
   BufferId,
-  HostCall,
   HostCallStats,
   HostId,
+  HostLinkId,
   NativeBufferStats,
   NativeRegionEvent,
   NativeRegionInfo,
@@ -118,20 +119,47 @@ export interface NativeBinding {
    */
   hostCreate(options: { readonly arenaBytes: number; readonly graceMs: number }): HostId
   /**
-   * Takes over a store host in the worker that runs the stores. Such a thread can map no region,
+   * Takes over a store host in the thread that runs the stores. Such a thread can map no region,
    * because a thread that is blocked in a fault cannot answer it.
    *
+   * While calls come densely and all are answered at once, the thread waits for the next one
+   * without its event loop, for 2 ms at most.
+   *
    * @param onCall gets each call; it must not throw and answers with {@link hostComplete}
-   * @returns the arena: bytes of reads go to, and bytes of writes lie at, `call.arenaOffset`
+   * @returns the arena: bytes of reads go to, and bytes of writes lie at, `arenaOffset`
    * @throws NativeError with EBUSY while another environment serves this host, EDEADLK in a thread
    * that maps a region
    */
-  hostServe(id: HostId, onCall: (call: HostCall) => void): ArrayBuffer
+  hostServe(id: HostId, onCall: OnHostCall): ArrayBuffer
+  /** Ends the service. Calls that were shown and not answered wait for the next one. */
+  hostUnserve(id: HostId): void
   /** Answers a call: 0 done, 1 hole, 2 error. An unknown token is ignored. */
   hostComplete(id: HostId, token: number, outcome: 0 | 1 | 2, errorJson?: string): void
   hostCalls(id: HostId): HostCallStats
   /** Fails what is pending and what still comes, and forgets the id. */
   hostClose(id: HostId): void
+
+  /**
+   * Makes the link to a process that is going to run stores. It belongs to this environment. That
+   * process inherits {@link hostLinkChildFd}, and ends when the link is closed, when this process
+   * is gone, and when the thread that started it is gone.
+   */
+  hostLinkCreate(): HostLinkId
+  hostLinkChildFd(link: HostLinkId): number
+  /** The process was started: closes this process's copy of its descriptor. */
+  hostLinkStarted(link: HostLinkId): void
+  /**
+   * Lets the process at the other end serve `id`: its next {@link hostServe} takes that host over.
+   * Bytes go through shared memory.
+   *
+   * @throws NativeError with EBUSY while the host is served, EBADF where it is closed
+   */
+  hostLinkServe(link: HostLinkId, id: HostId): void
+  hostLinkUnserve(link: HostLinkId, id: HostId): void
+  /** Ends all services over the link, and the process. Of a link that is closed too. */
+  hostLinkClose(link: HostLinkId): void
+  /** In the process that was started: its end of the link. From now on it serves the other one's. */
+  hostLinkAccept(fd: number): void
 
   /**
    * Makes each thread that reaches a named point of the pipeline wait there; 0 ends that. There

@@ -9,6 +9,9 @@ export type RegionId = number
 /** A store host; valid in every thread of the process. */
 export type HostId = number
 
+/** A link to a process that runs stores; valid in the thread that made it. */
+export type HostLinkId = number
+
 /** Where a region's bytes are. */
 export type NativeStoreSpec = NativeFileStoreSpec | NativeHostStoreSpec
 
@@ -39,18 +42,6 @@ export interface NativeHostStoreSpec {
   readonly callBytesMax: number
   readonly concurrencyMax: number
   readonly canDiscard: boolean
-}
-
-/** A call that waits for a JavaScript store. */
-export interface HostCall {
-  readonly token: number
-  readonly storeKey: number
-  readonly op: 'read' | 'write' | 'flush' | 'discard'
-  /** In the store; 0 for flush. */
-  readonly offset: number
-  readonly byteLength: number
-  /** Where the call's bytes lie in the arena; 0 for flush and discard. */
-  readonly arenaOffset: number
 }
 
 /** The calls of a store host, for who supervises it. */

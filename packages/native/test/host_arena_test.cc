@@ -12,7 +12,7 @@ namespace {
 TEST(arena_parts_never_overlap_and_all_come_back) {
   std::mt19937_64 random(test::Seed());
   std::shared_ptr<HostArena> arena;
-  EXPECT_OK(HostArena::Create(1 << 20, &arena));
+  EXPECT_OK(HostArena::Create(HostArena::Kind::kPrivate, 1 << 20, &arena));
   std::map<uint64_t, uint64_t> taken;
   for (int step = 0; step < 20'000; ++step) {
     if (random() % 2 == 0) {

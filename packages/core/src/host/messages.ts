@@ -1,12 +1,15 @@
-// What the three threads of a store host say to each other: the thread that maps regions, the
-// supervisor, and the worker that runs the stores. Plain data only.
+// What the three parts of a store host say to each other: the thread that maps regions, the
+// supervisor, and the thread or process that runs the stores. Plain data only.
 
 import type { SerializedError, StoreAccess, StoreCapabilities, StoreRef } from '@umap/store'
 
 /** Key of the environment data that marks a thread which runs stores, and its children. */
 export const storeHostMark = 'umap.store-host'
 
-/** From the mapping thread, through the supervisor, to the store worker. */
+/** Where a host's stores run. */
+export type HostPlace = 'worker' | 'process'
+
+/** From the mapping thread, through the supervisor, to what runs the stores. */
 export type HostRequest =
   | OpenRequest
   | { readonly type: 'close'; readonly storeKey: number }
@@ -36,14 +39,24 @@ export interface StoreDescription {
   readonly version?: string
 }
 
-/** From the store worker or the supervisor to the mapping thread. */
+/** From what runs the stores, or the supervisor, to the mapping thread. */
 export type HostReply =
   | { readonly type: 'opened'; readonly storeKey: number; readonly description: StoreDescription }
   | { readonly type: 'closed'; readonly storeKey: number; readonly error?: SerializedError }
   | { readonly type: 'failed'; readonly storeKey: number; readonly error: SerializedError }
 
+/** From a process that runs stores to the supervisor. */
+export type ProcessReply =
+  | HostReply
+  /** The last word of one in which nobody caught an exception. */
+  | { readonly type: 'died'; readonly reason: string }
+
+/** The descriptor of a process that runs stores at which it finds its link to the engine. */
+export const processLinkFd = 4
+
 /** What a supervisor is started with. */
 export interface SupervisorData {
-  /** For the worker that runs the stores: loaders and preloads of the program. */
+  readonly place: HostPlace
+  /** For what runs the stores: loaders and preloads of the program. */
   readonly execArgv: readonly string[]
 }

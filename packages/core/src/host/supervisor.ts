@@ -1,49 +1,38 @@
-// The thread that keeps the store worker alive. It maps nothing and runs no store, so it can start
-// a dead store worker again while the thread that maps regions is blocked in a fault. All messages
+// The thread that keeps alive what runs the stores. It maps nothing and runs no store, so it can
+// start a dead runner again while the thread that maps regions is blocked in a fault. All messages
 // pass through it, for it has to know which stores to open again.
 
-import { parentPort, Worker, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { reportLine } from './direct-output.ts'
 import type { HostReply, HostRequest, OpenRequest, SupervisorData } from './messages.ts'
+import { startProcessRunner } from './process-runner.ts'
 import { RestartPolicy } from './restart-policy.ts'
 import { storeLabel } from './store-label.ts'
+import type { StoreRunner } from './store-runner.ts'
+import { startThreadRunner } from './thread-runner.ts'
 
-const { execArgv } = workerData as SupervisorData
+const { place, execArgv } = workerData as SupervisorData
 const opening = new Map<number, OpenRequest>()
 const open = new Map<number, OpenRequest>()
 const closing = new Set<number>()
 const served = new Set<number>()
 const policy = new RestartPolicy()
-let worker: Worker | undefined
+let runner: StoreRunner | undefined
 let isEnding = false
 
-function startWorker(): Worker {
-  const started = newWorker()
-  let fault: unknown
-  started.on('message', (reply: HostReply) => receiveReply(reply))
-  started.on('error', (error) => {
-    fault = error
+function startRunner(): StoreRunner {
+  const start = place === 'process' ? startProcessRunner : startThreadRunner
+  const started = start(execArgv, {
+    onReply: receiveReply,
+    onDeath: (reason) => runnerDied(started, reason),
   })
-  started.on('exit', (code) => workerDied(started, code, fault))
   for (const hostId of served) {
-    started.postMessage({ type: 'serve', hostId } satisfies HostRequest)
+    started.post({ type: 'serve', hostId })
   }
   for (const request of open.values()) {
-    started.postMessage({ ...request, again: true } satisfies HostRequest)
+    started.post({ ...request, again: true })
   }
   return started
-}
-
-function newWorker(): Worker {
-  const url = new URL('./store-worker.js', import.meta.url)
-  try {
-    return new Worker(url, { execArgv: [...execArgv] })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INVALID_EXEC_ARGV') {
-      throw error
-    }
-    return new Worker(url, { execArgv: [] })
-  }
 }
 
 function receiveReply(reply: HostReply): void {
@@ -62,9 +51,9 @@ function receiveRequest(request: HostRequest): void {
   switch (request.type) {
     case 'open':
       opening.set(request.storeKey, request)
-      if (worker === undefined) {
+      if (runner === undefined) {
         policy.reset()
-        worker = startWorker()
+        runner = startRunner()
       }
       break
     case 'close':
@@ -81,14 +70,14 @@ function receiveRequest(request: HostRequest): void {
       isEnding = true
       break
   }
-  if (worker !== undefined) {
-    worker.postMessage(request)
+  if (runner !== undefined) {
+    runner.post(request)
   } else {
     answerForNobody(request)
   }
 }
 
-// No worker runs, and none is going to.
+// Nothing runs the stores, and nothing is going to.
 function answerForNobody(request: HostRequest): void {
   if (request.type === 'close') {
     closing.delete(request.storeKey)
@@ -98,15 +87,14 @@ function answerForNobody(request: HostRequest): void {
   }
 }
 
-function workerDied(dead: Worker, code: number, fault: unknown): void {
+function runnerDied(dead: StoreRunner, reason: string): void {
   if (isEnding) {
     process.exit(0)
   }
-  if (dead !== worker) {
+  if (dead !== runner) {
     return
   }
-  worker = undefined
-  const reason = deathReason(code, fault)
+  runner = undefined
   failWhatWasUnderWay(reason)
   const delayMs = policy.delayAfterDeath(performance.now())
   const names = [...new Set([...open.values()].map(({ ref }) => storeLabel(ref)))].join(', ')
@@ -117,7 +105,7 @@ function workerDied(dead: Worker, code: number, fault: unknown): void {
   }
   reportLine(`the store host died: ${reason} (${stores}); restart ${policy.restart}`)
   setTimeout(() => {
-    worker ??= startWorker()
+    runner ??= startRunner()
   }, delayMs)
 }
 
@@ -137,16 +125,6 @@ function failWhatWasUnderWay(reason: string): void {
   }
   opening.clear()
   closing.clear()
-}
-
-function deathReason(code: number, fault: unknown): string {
-  if (fault instanceof Error) {
-    const frame = fault.stack?.split('\n').find((line) => /^\s+at /.test(line))
-    return `${fault.name}: ${fault.message}${frame === undefined ? '' : ` (${frame.trim()})`}`
-  }
-  return fault === undefined
-    ? `a store called process.exit(${code}), or its thread was terminated`
-    : `a store threw ${String(fault)}`
 }
 
 parentPort?.on('message', receiveRequest)

@@ -50,10 +50,12 @@ void Environment::LetGo() {
 
   // 2. Calls that were shown to this worker's stores wait for the next worker, or fail.
   for (auto& [id, served_host] : served) {
-    served_host.host->Detach(served_host.session);
+    served_host.service->Stop();
     napi_delete_reference(env_, served_host.on_call);
   }
   served.clear();
+  for (auto& [id, link] : links) link->Close();
+  links.clear();
   for (const uint64_t id : hosts) {
     // A thread that is blocked in a fault would be killed by the failure of its call.
     if (IsProcessExiting()) break;

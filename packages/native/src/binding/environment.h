@@ -11,7 +11,9 @@
 
 #include "binding/held_region.h"
 #include "binding/js_queue.h"
-#include "store/store_host.h"
+#include "store/store_host_link.h"
+#include "store/store_host_service.h"
+#include "store/store_host_spin.h"
 
 namespace umap {
 
@@ -40,8 +42,7 @@ struct Subscription {
 
 // A store host that this environment serves.
 struct ServedHost {
-  std::shared_ptr<StoreHost> host;
-  StoreHost::Session session = 0;
+  std::shared_ptr<HostService> service;
   napi_ref on_call = nullptr;
   // Shown to JavaScript and not answered; each holds the event loop.
   std::unordered_set<uint64_t> tokens;
@@ -65,6 +66,13 @@ class Environment {
   std::unordered_map<uint64_t, Subscription> subscriptions;
   // By host id.
   std::unordered_map<uint64_t, ServedHost> served;
+  // How densely calls of those come.
+  HostSpin calls_spin;
+  // Of a process that only runs stores: where its hosts come from; -1 in others.
+  int parent_link = -1;
+  // Processes that this thread has run stores in.
+  uint64_t last_link = 0;
+  std::unordered_map<uint64_t, std::shared_ptr<HostLink>> links;
   // What was made here and ends with this environment.
   std::unordered_set<uint64_t> hosts;
   std::unordered_set<uint64_t> buffers;

@@ -36,5 +36,7 @@ std::span<const Export> RegionMemoryExports();
 std::span<const Export> RegionOperationExports();
 std::span<const Export> RegionEventExports();
 std::span<const Export> HostExports();
+std::span<const Export> HostServingExports();
+std::span<const Export> HostLinkExports();
 
 }  // namespace umap

@@ -2,7 +2,13 @@
 // queue, so that nothing is left behind in it when it is aborted.
 #include "binding/js_queue.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+
 #include <utility>
+#include <vector>
+
+#include "os/clock.h"
 
 namespace umap {
 
@@ -43,7 +49,10 @@ bool JsQueue::Push(Task task, bool lossy) {
   if (lossy && lossy_waiting_ >= kLossyWaitingMax) return false;
   entries_.push_back({std::move(task), lossy});
   if (lossy) lossy_waiting_ += 1;
-  if (!woken_) {
+  has_entries_.store(true, std::memory_order_release);
+  if (waiting_ != Waiting::kNot) {
+    if (waiting_ == Waiting::kAsleep) eventfd_write(event_.get(), 1);
+  } else if (!woken_) {
     // It cannot be full, and it is not closed while function_ is set. Out of memory: the next
     // task tries again.
     woken_ = napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
@@ -54,7 +63,10 @@ bool JsQueue::Push(Task task, bool lossy) {
 void JsQueue::RunTasks(napi_env env, napi_value, void* context, void*) {
   // Without an environment this is the end of the function, not a call.
   if (env == nullptr) return;
-  static_cast<JsQueue*>(context)->Run(env);
+  JsQueue* const queue = static_cast<JsQueue*>(context);
+  const int64_t began_ns = NowNs();
+  queue->Run(env);
+  while (queue->idle_ && queue->idle_(env, began_ns)) queue->Run(env);
 }
 
 void JsQueue::Run(Napi::Env env) {
@@ -62,19 +74,55 @@ void JsQueue::Run(Napi::Env env) {
   {
     MutexLock lock(mutex_);
     woken_ = false;
+    has_entries_.store(false, std::memory_order_relaxed);
     entries.swap(entries_);
     lossy_waiting_ = 0;
   }
-  for (Entry& entry : entries) {
-    const Napi::HandleScope scope(env);
-    entry.task(env);
-    napi_value exception = nullptr;
-    bool pending = false;
-    if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-        napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
-      napi_fatal_exception(env, exception);
-    }
+  for (const Entry& entry : entries) RunTask(env, entry.task);
+}
+
+void JsQueue::RunTask(Napi::Env env, const Task& task) {
+  const Napi::HandleScope scope(env);
+  task(env);
+  napi_value exception = nullptr;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+    napi_fatal_exception(env, exception);
   }
+}
+
+bool JsQueue::Await(int64_t spin_until_ns, int64_t sleep_ns, const std::function<bool()>& look,
+                    std::span<const int> fds) {
+  if (!SetWaiting(Waiting::kAwake)) return true;
+  bool found = false;
+  do {
+    found = has_entries_.load(std::memory_order_acquire) || look();
+  } while (!found && NowNs() < spin_until_ns);
+  if (!found && sleep_ns > 0) found = Sleep(sleep_ns, fds);
+  return !SetWaiting(Waiting::kNot) || found;
+}
+
+// False: a task waits already.
+bool JsQueue::SetWaiting(Waiting waiting) {
+  MutexLock lock(mutex_);
+  waiting_ = entries_.empty() ? waiting : Waiting::kNot;
+  return entries_.empty();
+}
+
+bool JsQueue::Sleep(int64_t sleep_ns, std::span<const int> fds) {
+  if (!event_) event_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event_) return false;
+  if (!SetWaiting(Waiting::kAsleep)) return true;
+  std::vector<pollfd> polled = {{event_.get(), POLLIN, 0}};
+  for (const int fd : fds) polled.push_back({fd, POLLIN, 0});
+  const timespec limit = {sleep_ns / 1'000'000'000, sleep_ns % 1'000'000'000};
+  const int count = ppoll(polled.data(), polled.size(), &limit, nullptr);
+  if (count > 0 && polled[0].revents != 0) {
+    eventfd_t events;
+    eventfd_read(event_.get(), &events);
+  }
+  return count > 0;
 }
 
 void JsQueue::Hold() {

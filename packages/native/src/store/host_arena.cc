@@ -1,7 +1,13 @@
 // First-fit allocation in an arena; the calls in flight are few, so a walk over the gaps is short.
 #include "store/host_arena.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include <iterator>
+#include <utility>
 
 #include "os/check.h"
 
@@ -13,15 +19,49 @@ constexpr uint64_t kGrainBytes = 4096;
 
 uint64_t RoundUp(uint64_t bytes) { return (bytes + kGrainBytes - 1) / kGrainBytes * kGrainBytes; }
 
+// Sealed at its length, so that neither side can make the other's mapping raise SIGBUS.
+Status CreateMemory(uint64_t bytes, UniqueFd* memory) {
+  UniqueFd created(memfd_create("umap-store-host", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!created || ftruncate(created.get(), static_cast<off_t>(bytes)) != 0 ||
+      fcntl(created.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return SystemError(errno, "making shared memory of " + std::to_string(bytes) + " bytes");
+  }
+  *memory = std::move(created);
+  return Status::Ok();
+}
+
 }  // namespace
 
-Status HostArena::Create(uint64_t bytes, std::shared_ptr<HostArena>* arena) {
-  auto created = std::make_shared<HostArena>();
-  const Status status =
-      Mapping::Reserve(RoundUp(bytes), kGrainBytes, /*huge=*/false, &created->mapping_);
+Status HostArena::Create(Kind kind, uint64_t bytes, std::shared_ptr<HostArena>* arena) {
+  const uint64_t rounded = RoundUp(bytes);
+  std::shared_ptr<HostArena> created;
+  Status status;
+  if (kind == Kind::kShared) {
+    UniqueFd memory;
+    status = CreateMemory(rounded, &memory);
+    if (status.ok()) status = Map(std::move(memory), &created);
+  } else {
+    created = std::make_shared<HostArena>();
+    status = Mapping::Reserve(rounded, kGrainBytes, /*huge=*/false, &created->mapping_);
+  }
   if (!status.ok()) return status;
   created->free_.emplace(0, created->bytes());
   *arena = std::move(created);
+  return Status::Ok();
+}
+
+Status HostArena::Map(UniqueFd memory, std::shared_ptr<HostArena>* arena) {
+  struct stat facts;
+  if (fstat(memory.get(), &facts) != 0 || facts.st_size <= 0 || facts.st_size % kGrainBytes != 0) {
+    return Status::Fail(EINVAL, "this descriptor is no memory of a store host");
+  }
+  const auto bytes = static_cast<uint64_t>(facts.st_size);
+  auto mapped = std::make_shared<HostArena>();
+  const Status status = Mapping::Reserve(bytes, kGrainBytes, /*huge=*/false, &mapped->mapping_);
+  if (!status.ok()) return status;
+  mapped->mapping_.MapFile(0, bytes, memory.get());
+  mapped->fd_ = std::move(memory);
+  *arena = std::move(mapped);
   return Status::Ok();
 }
 

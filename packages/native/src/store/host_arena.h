@@ -10,6 +10,7 @@
 
 #include "os/mapping.h"
 #include "os/status.h"
+#include "os/unique_fd.h"
 
 namespace umap {
 
@@ -17,10 +18,17 @@ namespace umap {
 // called under the store host's mutex.
 class HostArena {
  public:
-  static Status Create(uint64_t bytes, std::shared_ptr<HostArena>* arena);
+  // Memory of this process alone, or a memfd that another process can map too.
+  enum class Kind : uint8_t { kPrivate, kShared };
+
+  static Status Create(Kind kind, uint64_t bytes, std::shared_ptr<HostArena>* arena);
+  // The other process's view of a shared arena. It allocates nothing there.
+  static Status Map(UniqueFd memory, std::shared_ptr<HostArena>* arena);
 
   uint8_t* data() const { return mapping_.data(); }
   uint64_t bytes() const { return mapping_.bytes(); }
+  // The memfd of a shared arena; -1 for a private one.
+  int fd() const { return fd_.get(); }
 
   // First fit, so that low addresses, whose pages are there already, are used again.
   std::optional<uint64_t> Allocate(uint64_t bytes);
@@ -28,6 +36,7 @@ class HostArena {
 
  private:
   Mapping mapping_;
+  UniqueFd fd_;
   // Free parts, offset to length. Invariant: no two of them touch.
   std::map<uint64_t, uint64_t> free_;
 };

@@ -87,9 +87,10 @@ class StoreHost {
 
   // Worker: begins to serve. `wake` is called, on any thread, when there is something to take; it
   // must not block, and may still be called for a moment after Detach. EBUSY: it is served already.
-  Status Attach(std::function<void()> wake, Session* session, std::shared_ptr<HostArena>* arena);
+  Status Attach(HostArena::Kind kind, std::function<void()> wake, Session* session,
+                std::shared_ptr<HostArena>* arena);
   // Worker: takes the next call, with the bytes of a write in the arena. False: nothing to do until
-  // the next wake.
+  // the next wake. On one or on several threads.
   bool TakeCall(Session session, HostCall* call);
   // Worker: answers a call. `status` counts for kError only. A token that is not in flight is
   // ignored: its worker was given up meanwhile.

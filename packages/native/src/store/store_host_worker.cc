@@ -11,10 +11,10 @@
 
 namespace umap {
 
-Status StoreHost::Attach(std::function<void()> wake, Session* session,
+Status StoreHost::Attach(HostArena::Kind kind, std::function<void()> wake, Session* session,
                          std::shared_ptr<HostArena>* arena) {
   std::shared_ptr<HostArena> fresh;
-  const Status status = HostArena::Create(options_.arena_bytes, &fresh);
+  const Status status = HostArena::Create(kind, options_.arena_bytes, &fresh);
   if (!status.ok()) return status;
   Wake first;
   {

@@ -196,8 +196,8 @@ const roles = {
   },
   'zero host'() {
     const native = loadNative()
-    native.hostServe(workerData.hostId, (call) =>
-      native.hostComplete(workerData.hostId, call.token, 1),
+    native.hostServe(workerData.hostId, (token) =>
+      native.hostComplete(workerData.hostId, token, 1),
     )
     parentPort.on('message', () => {})
   },

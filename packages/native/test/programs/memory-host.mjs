@@ -1,6 +1,6 @@
 // A worker that serves a store host from shared memory, and misbehaves as it is told.
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadNative } from '@umap/native'
+import { hostOps, loadNative } from '@umap/native'
 
 const native = loadNative()
 const { hostId, bytes, control } = workerData
@@ -14,7 +14,8 @@ function run(call) {
   if (call.op === 'discard') bytes.fill(0, call.offset, end)
 }
 
-const arena = native.hostServe(hostId, (call) => {
+const arena = native.hostServe(hostId, (token, _storeKey, op, offset, byteLength, arenaOffset) => {
+  const call = { token, op: hostOps[op], offset, byteLength, arenaOffset }
   parentPort.postMessage('call')
   switch (Atomics.load(control, 0)) {
     case 0:
