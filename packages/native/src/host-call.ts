@@ -15,7 +15,10 @@ export interface HostCall {
   readonly arenaOffset: number
 }
 
-/** Is shown each call: the members of {@link HostCall} in their order, `op` as index of `hostOps`. */
+/**
+ * Is shown each call: the members of {@link HostCall} in their order, `op` as index of `hostOps`.
+ * True: it has not answered yet, and has made sure that a microtask calls `hostTurn`.
+ */
 export type OnHostCall = (
   token: number,
   storeKey: number,
@@ -23,4 +26,4 @@ export type OnHostCall = (
   offset: number,
   byteLength: number,
   arenaOffset: number,
-) => void
+) => boolean

@@ -131,6 +131,13 @@ export interface NativeBinding {
    * that maps a region
    */
   hostServe(id: HostId, onCall: OnHostCall): ArrayBuffer
+  /**
+   * For a microtask, when calls were shown and not answered at once: waits for the next ones as soon
+   * as these are answered. Stores whose promises wait for nothing are served so.
+   *
+   * @returns true: call it again in another microtask; false: the event loop goes on
+   */
+  hostTurn(): boolean
   /** Ends the service. Calls that were shown and not answered wait for the next one. */
   hostUnserve(id: HostId): void
   /** Answers a call: 0 done, 1 hole, 2 error. An unknown token is ignored. */

@@ -100,19 +100,18 @@ export class StoreCalls {
   }
 
   /**
-   * Runs one call. A store that answers at once is completed before this returns; `complete` is
-   * called exactly once, and nothing is thrown.
+   * Runs one call. A store that answers at once is completed before this returns, which then is
+   * true; `complete` is called exactly once, and nothing is thrown.
    */
-  run(call: HostCall, arena: ArrayBufferLike, complete: CompleteCall): void {
+  run(call: HostCall, arena: ArrayBufferLike, complete: CompleteCall): boolean {
     const hosted = this.#stores.get(call.storeKey)
     if (hosted === undefined) {
       const error = new StoreError('the store is closed', { code: storeErrorCodes.closed })
       complete(call.token, callOutcome.error, errorJson(error, call, undefined))
-      return
+      return true
     }
     if (hosted.store !== undefined) {
-      this.#runOn(hosted, hosted.store, call, arena, complete)
-      return
+      return this.#runOn(hosted, hosted.store, call, arena, complete)
     }
     this.#opened(hosted).then(
       (store) => this.#runOn(hosted, store, call, arena, complete),
@@ -125,6 +124,7 @@ export class StoreCalls {
         complete(call.token, callOutcome.error, errorJson(cause, call, hosted.request))
       },
     )
+    return false
   }
 
   async #opened(hosted: HostedStore): Promise<PageStore> {
@@ -145,7 +145,7 @@ export class StoreCalls {
     call: HostCall,
     arena: ArrayBufferLike,
     complete: CompleteCall,
-  ): void {
+  ): boolean {
     const options = new CallOptions()
     const fail = (error: unknown) => {
       hosted.inFlight.delete(options)
@@ -165,12 +165,13 @@ export class StoreCalls {
       const result: unknown = startCall(store, call, arena, options)
       if (isThenable(result)) {
         Promise.resolve(result).then(finish, fail)
-      } else {
-        finish(result)
+        return false
       }
+      finish(result)
     } catch (error) {
       fail(error)
     }
+    return true
   }
 }
 

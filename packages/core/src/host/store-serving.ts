@@ -34,6 +34,7 @@ export function serveStores(place: ServingPlace): (request: HostRequest) => void
 class ServedStores {
   readonly #place: ServingPlace
   readonly #calls = new StoreCalls()
+  #takesTurn = false
 
   constructor(place: ServingPlace) {
     this.#place = place
@@ -110,9 +111,25 @@ class ServedStores {
         }
         const op = hostOps[opIndex] as (typeof hostOps)[number]
         const call = { token, storeKey, op, offset, byteLength, arenaOffset }
-        this.#calls.run(call, arena, complete)
+        return !this.#calls.run(call, arena, complete) && this.#takeTurn()
       },
     )
+  }
+
+  // Promises that wait for nothing are settled by microtasks: another one waits for the next calls.
+  #takeTurn(): boolean {
+    if (!this.#takesTurn) {
+      this.#takesTurn = true
+      queueMicrotask(this.#turn)
+    }
+    return true
+  }
+
+  readonly #turn = () => {
+    this.#takesTurn = this.#place.native.hostTurn()
+    if (this.#takesTurn) {
+      queueMicrotask(this.#turn)
+    }
   }
 
   async #end(): Promise<void> {

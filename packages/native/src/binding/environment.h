@@ -68,6 +68,11 @@ class Environment {
   std::unordered_map<uint64_t, ServedHost> served;
   // How densely calls of those come.
   HostSpin calls_spin;
+  // When it goes back to its event loop at the latest.
+  int64_t turn_ends_ns = 0;
+  // JavaScript is going to call hostTurn(), and how often it has done so for the same calls.
+  bool turn_expected = false;
+  uint32_t microtasks = 0;
   // Of a process that only runs stores: where its hosts come from; -1 in others.
   int parent_link = -1;
   // Processes that this thread has run stores in.

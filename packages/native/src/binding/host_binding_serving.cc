@@ -24,6 +24,8 @@ constexpr int64_t kTurnNs = 2'000'000;
 // Calls that come less often are left to the event loop.
 constexpr int64_t kGapMaxNs = 250'000;
 constexpr int64_t kSleepMinNs = 100'000;
+// A promise that is not settled by then waits for more than microtasks.
+constexpr uint32_t kMicrotasksMax = 8;
 
 // The arguments of a call's JavaScript function, in this order.
 constexpr size_t kCallArguments = 6;
@@ -70,6 +72,10 @@ void ShowCalls(Napi::Env env, uint64_t id) {
     // It threw, and as an uncaught exception that ends the worker. Or the worker is being ended
     // already. Either way the call waits for the next one.
     if (!called) break;
+    bool turns = false;
+    if (napi_get_value_bool(env, result, &turns) == napi_ok && turns) {
+      environment->turn_expected = true;
+    }
   }
   environment->queue()->Post([id](Napi::Env next) {
     if (CanRunScript(next)) ShowCalls(next, id);
@@ -98,25 +104,54 @@ bool AwaitCalls(Environment& environment, int64_t turn_ends_ns) {
   return environment.queue()->Await(std::min(spin.SpinUntilNs(), turn_ends_ns), sleep_ns, look, fds);
 }
 
-// The queue's Idle, see there.
+// Waits for calls and shows them. False: none came, or the turn is over.
+bool ShowNextCalls(Napi::Env env, Environment& environment) {
+  const bool waits = environment.calls_spin.gap_ns() <= kGapMaxNs &&
+                     NowNs() < environment.turn_ends_ns && CanRunScript(env);
+  if (!waits || !AwaitCalls(environment, environment.turn_ends_ns)) return false;
+  std::vector<uint64_t> called;
+  for (const auto& [id, served] : environment.served) {
+    if (served.service->HasCall()) called.push_back(id);
+  }
+  for (const uint64_t id : called) {
+    JsQueue::RunTask(env, [id](Napi::Env next) { ShowCalls(next, id); });
+  }
+  environment.queue()->Run(env);
+  return true;
+}
+
+void LeaveToEventLoop(Environment& environment) {
+  for (const auto& [id, served] : environment.served) served.service->Watch();
+}
+
+// The queue's Idle, see there: for stores that answer before they return.
 bool WaitInTurn(Napi::Env env, int64_t began_ns) {
   Environment* const environment = Environment::Of(env);
-  const int64_t turn_ends_ns = began_ns + kTurnNs;
-  // A call that is not answered yet may need the event loop.
-  const bool waits = environment->calls_spin.gap_ns() <= kGapMaxNs && NowNs() < turn_ends_ns &&
-                     CanRunScript(env) && AllAnswered(*environment);
-  if (waits && AwaitCalls(*environment, turn_ends_ns)) {
-    std::vector<uint64_t> called;
-    for (const auto& [id, served] : environment->served) {
-      if (served.service->HasCall()) called.push_back(id);
-    }
-    for (const uint64_t id : called) {
-      JsQueue::RunTask(env, [id](Napi::Env next) { ShowCalls(next, id); });
-    }
-    return true;
+  environment->turn_ends_ns = began_ns + kTurnNs;
+  while (AllAnswered(*environment)) {
+    if (ShowNextCalls(env, *environment)) continue;
+    LeaveToEventLoop(*environment);
+    return false;
   }
-  for (const auto& [id, served] : environment->served) served.service->Watch();
+  // Answers that need nothing but microtasks: HostTurn goes on.
+  environment->microtasks = 0;
+  if (!environment->turn_expected) LeaveToEventLoop(*environment);
   return false;
+}
+
+// The same from a microtask, for stores that answer by a promise without waiting for anything.
+Napi::Value HostTurn(Environment& environment, Arguments&) {
+  const Napi::Env env = environment.env();
+  bool again = true;
+  if (AllAnswered(environment)) {
+    environment.microtasks = 0;
+    again = ShowNextCalls(env, environment);
+  } else {
+    again = ++environment.microtasks < kMicrotasksMax;
+  }
+  environment.turn_expected = again;
+  if (!again) LeaveToEventLoop(environment);
+  return Napi::Boolean::New(env, again);
 }
 
 Napi::Value HostServe(Environment& environment, Arguments& arguments) {
@@ -180,6 +215,7 @@ Napi::Value HostComplete(Environment& environment, Arguments& arguments) {
 constexpr Export kExports[] = {
     {"hostServe", Bound<HostServe>},
     {"hostUnserve", Bound<HostUnserve>},
+    {"hostTurn", Bound<HostTurn>},
     {"hostComplete", Bound<HostComplete>},
 };
 

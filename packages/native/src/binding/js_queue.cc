@@ -3,6 +3,7 @@
 #include "binding/js_queue.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #include <utility>
@@ -95,10 +96,12 @@ void JsQueue::RunTask(Napi::Env env, const Task& task) {
 bool JsQueue::Await(int64_t spin_until_ns, int64_t sleep_ns, const std::function<bool()>& look,
                     std::span<const int> fds) {
   if (!SetWaiting(Waiting::kAwake)) return true;
-  bool found = false;
-  do {
+  bool found = has_entries_.load(std::memory_order_acquire) || look();
+  while (!found && NowNs() < spin_until_ns) {
+    // Whoever shall make the next call may want this very processor.
+    sched_yield();
     found = has_entries_.load(std::memory_order_acquire) || look();
-  } while (!found && NowNs() < spin_until_ns);
+  }
   if (!found && sleep_ns > 0) found = Sleep(sleep_ns, fds);
   return !SetWaiting(Waiting::kNot) || found;
 }

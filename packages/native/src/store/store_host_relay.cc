@@ -2,6 +2,7 @@
 #include "store/store_host_relay.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -79,6 +80,8 @@ void HostRelay::TakeAnswers(const std::shared_ptr<StoreHost>& host, Channel& cha
     for (const int64_t until = spin.SpinUntilNs(); receipt == Receipt::kNothing;) {
       const bool spins = channel.calls > 0 && NowNs() < until;
       receipt = ReceiveAnswer(channel.socket.get(), !spins, &answer);
+      // Who answers may want this very processor.
+      if (receipt == Receipt::kNothing) sched_yield();
     }
     if (receipt == Receipt::kGone) break;
     spin.NoteEvent();

@@ -32,7 +32,7 @@ class HostSpin {
   static constexpr int64_t kGapMaxNs = 1'000'000;
 
  private:
-  static constexpr int64_t kDenseNs = 40'000;
+  static constexpr int64_t kDenseNs = 100'000;
   static constexpr int64_t kSpinMinNs = 20'000;
 
   // With one processor, who spins keeps the other from what it waits for.

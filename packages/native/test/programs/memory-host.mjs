@@ -39,6 +39,7 @@ const arena = native.hostServe(hostId, (token, _storeKey, op, offset, byteLength
     case 5:
       native.hostComplete(hostId, call.token, 1)
   }
+  return false
 })
 // Keeps the worker alive.
 parentPort.on('message', () => {})
