@@ -1,7 +1,7 @@
 // What `umap()` refuses before it opens anything, and how it says so. Needs no engine.
 
 import { PageBuffer, UmapError, type UmapOptions, umap } from '@umap/core'
-import { memoryStore } from '@umap/store'
+import { memoryStore, storeRef } from '@umap/store'
 import { describe, expect, it } from 'vitest'
 import { resolveOptions, resolveWindow } from '../src/options.ts'
 
@@ -51,14 +51,18 @@ describe('options of umap', () => {
     expect(error.message).toMatch(message)
   })
 
-  it.each([
-    ['faults', { store, faults: 'signal' }],
-    ['host', { store, host: 'process' }],
-  ])('says UMAP_UNSUPPORTED for a choice of %s that is not built', async (name, options) => {
-    const error = await failureOf(options)
+  it('says UMAP_UNSUPPORTED for a choice of faults that is not built', async () => {
+    const error = await failureOf({ store, faults: 'signal' })
     expect(error).toBeInstanceOf(UmapError)
     expect(error).toMatchObject({ code: 'UMAP_UNSUPPORTED' })
-    expect(error.message).toContain(name)
+    expect(error.message).toContain('faults')
+  })
+
+  it('says which store cannot go to a process of its own, and why', async () => {
+    const shared = storeRef(new URL('file:///stores/open.mjs'), { data: new SharedArrayBuffer(8) })
+    const error = await failureOf({ store: shared, host: 'process' })
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.message).toMatch(/host is 'process'.*stores\/open\.mjs.*SharedArrayBuffer/)
   })
 
   it('shows the line of the caller on top of the stack', async () => {

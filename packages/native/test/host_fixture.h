@@ -79,7 +79,8 @@ class Signal {
 // What a JavaScript worker has: a session, its arena, and a wake-up.
 struct Server {
   explicit Server(StoreHost& served) : host(served) {
-    status = host.Attach(HostArena::Kind::kPrivate, [signal = wake] { signal->Set(); }, &session, &arena);
+    status = host.Attach(
+        HostArena::Kind::kPrivate, [signal = wake] { signal->Set(); }, &session, &arena);
   }
 
   // The next call; waits for it.

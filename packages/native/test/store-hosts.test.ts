@@ -129,7 +129,7 @@ describe('a store host', () => {
 
   it('is served by one worker only', async () => {
     const { host, id } = await openHost()
-    expect(() => native.hostServe(host.id, () => {})).toThrow(/another worker/)
+    expect(() => native.hostServe(host.id, () => false)).toThrow(/another worker/)
     expect(await native.regionClose(id)).toBe(true)
   })
 
@@ -137,9 +137,9 @@ describe('a store host', () => {
     const { id } = await openHost()
     const own = native.hostCreate({ arenaBytes: 4096, graceMs: 0 })
     native.regionMap(id, false)
-    expect(() => native.hostServe(own, () => {})).toThrow(/maps a region/)
+    expect(() => native.hostServe(own, () => false)).toThrow(/maps a region/)
     native.regionUnmap(id)
-    expect(native.hostServe(own, () => {})).toBeInstanceOf(ArrayBuffer)
+    expect(native.hostServe(own, () => false)).toBeInstanceOf(ArrayBuffer)
     expect(() => native.regionMap(id, false)).toThrow(/runs stores/)
     expect(() => native.regionPin(id, 0, 1)).toThrow(/runs stores/)
     native.hostClose(own)

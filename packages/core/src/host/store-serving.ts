@@ -107,7 +107,9 @@ class ServedStores {
       (token, storeKey, opIndex, offset, byteLength, arenaOffset) => {
         if (arena.byteLength === 0) {
           // Only a new host gets a new view of the arena: this one cannot serve any more.
-          throw new Error('a store transferred the memory that it was called with to another thread')
+          throw new Error(
+            'a store transferred the memory that it was called with to another thread',
+          )
         }
         const op = hostOps[opIndex] as (typeof hostOps)[number]
         const call = { token, storeKey, op, offset, byteLength, arenaOffset }

@@ -7,7 +7,7 @@ import { sparseFile } from './stores.mjs'
 
 const path = sparseFile(64 * 65536)
 const store = storeRef(new URL('../stores/pool-store.mjs', import.meta.url), { path })
-const region = await umap({ store })
+const region = await umap({ store, host: process.argv[2] ?? 'worker' })
 const files = await Promise.all([0, 1, 2, 3].map(() => open(sparseFile(0), 'w')))
 await Promise.all(
   files.map((file, index) => file.write(region.view(Uint8Array, index * 16 * 65536, 16 * 65536))),

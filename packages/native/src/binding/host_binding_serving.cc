@@ -1,7 +1,7 @@
-// Exports for the thread that runs stores: it serves store hosts. Calls are shown in rounds, so that
-// its other work gets its turn. While calls come densely and are answered at once, it waits for the
-// next one here instead of in its event loop, which costs twice as much; never for long, for
-// timers, messages and microtasks wait meanwhile.
+// Exports for the thread that runs stores: it serves store hosts. Calls are shown in rounds, so
+// that its other work gets its turn. While calls come densely and are answered at once, it waits
+// for the next one here instead of in its event loop, which costs twice as much; never for long,
+// for timers, messages and microtasks wait meanwhile.
 #include <algorithm>
 #include <cerrno>
 #include <functional>
@@ -101,7 +101,8 @@ bool AwaitCalls(Environment& environment, int64_t turn_ends_ns) {
   const auto look = [&remote] {
     return std::any_of(remote.begin(), remote.end(), std::mem_fn(&HostService::HasCall));
   };
-  return environment.queue()->Await(std::min(spin.SpinUntilNs(), turn_ends_ns), sleep_ns, look, fds);
+  const int64_t spin_until_ns = std::min(spin.SpinUntilNs(), turn_ends_ns);
+  return environment.queue()->Await(spin_until_ns, sleep_ns, look, fds);
 }
 
 // Waits for calls and shows them. False: none came, or the turn is over.

@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -38,6 +40,11 @@ void HostLink::Close() {
 }
 
 Status EndWithLink(int link) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_SEQPACKET) {
+    return Status::Fail(EINVAL, "descriptor " + std::to_string(link) + " is no link to a program");
+  }
   if (fcntl(link, F_SETFD, FD_CLOEXEC) != 0) {
     return SystemError(errno, "taking over the link to the process that maps the regions");
   }

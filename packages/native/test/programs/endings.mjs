@@ -196,9 +196,7 @@ const roles = {
   },
   'zero host'() {
     const native = loadNative()
-    native.hostServe(workerData.hostId, (token) =>
-      native.hostComplete(workerData.hostId, token, 1),
-    )
+    native.hostServe(workerData.hostId, (token) => native.hostComplete(workerData.hostId, token, 1))
     parentPort.on('message', () => {})
   },
 }

@@ -1,0 +1,42 @@
+// Stores that show how they are called. Every byte of a page says what the store counted: with
+// `gathers`, its reads wait for each other until `concurrencyMax` of them are in flight; else they
+// answer at once, and what is counted are the ticks of a timer.
+
+export function openStore({ byteLength, gathers, concurrencyMax, callBytesMax }) {
+  let ticks = 0
+  let inFlight = []
+  let inFlightMax = 0
+  let bytesMax = 0
+  const tick = () => {
+    ticks += 1
+  }
+  if (!gathers) setInterval(tick, 1).unref()
+  const gather = (_offset, target) =>
+    new Promise((resolve) => {
+      inFlight.push({ target, resolve })
+      inFlightMax = Math.max(inFlightMax, inFlight.length)
+      bytesMax = Math.max(bytesMax, target.byteLength)
+      // Later than the calls that are shown together.
+      setImmediate(() => {
+        if (inFlight.length < concurrencyMax) return
+        const gathered = inFlight
+        inFlight = []
+        for (const call of gathered) {
+          new Uint32Array(call.target.buffer, call.target.byteOffset, 2).set([
+            inFlightMax,
+            bytesMax,
+          ])
+          call.resolve()
+        }
+      })
+    })
+  const tell = (_offset, target) => {
+    new Uint32Array(target.buffer, target.byteOffset, 1)[0] = ticks
+  }
+  return {
+    byteLength,
+    capabilities: { writable: false, concurrencyMax, callBytesMax, atomicFlush: false },
+    read: gathers ? gather : tell,
+    close() {},
+  }
+}
