@@ -182,10 +182,17 @@ function requestIdOf(thrown: unknown): string | undefined {
   return identifierOf(read(thrown, '$metadata'), 'requestId')
 }
 
-// Short words only: whatever is longer or stranger than a name may hold anything.
-function identifierOf(value: unknown, key: string): string | undefined {
+// Words only: whatever is longer or stranger than a name may hold anything, a key or a token say.
+const identifiers = {
+  name: /^(XAmzContentSHA256Mismatch|[A-Za-z]{1,64})$/,
+  code: /^[A-Z][A-Z0-9_]{1,47}$/,
+  syscall: /^[a-z]{1,16}$/,
+  requestId: /^[\w-]{1,80}$/,
+} as const
+
+function identifierOf(value: unknown, key: keyof typeof identifiers): string | undefined {
   const found = read(value, key)
-  return typeof found === 'string' && /^[\w.-]{1,64}$/.test(found) ? found : undefined
+  return typeof found === 'string' && identifiers[key].test(found) ? found : undefined
 }
 
 function read(value: unknown, key: string): unknown {

@@ -98,12 +98,7 @@ export class S3Requests {
       } catch (thrown) {
         const error = this.#judge(thrown, doing, signal)
         failures += 1
-        // While the server is away, retries are few by themselves: one at a time for all calls.
-        const mayRetry =
-          error.retryable &&
-          performance.now() < deadlineMs &&
-          (this.#gate.isDown || this.#budget.take())
-        if (!mayRetry) {
+        if (!this.#mayRetry(error, failures, deadlineMs)) {
           throw error
         }
       }
@@ -111,6 +106,16 @@ export class S3Requests {
         await pause(backoffMs(failures), signal)
       }
     }
+  }
+
+  #mayRetry(error: StoreError, failures: number, deadlineMs: number): boolean {
+    // One silent attempt may take longer than the time for retries, and deserves a second one.
+    const isFirst = failures === 1 && this.#limits.retryTimeoutMs > 0
+    if (!error.retryable || !(isFirst || performance.now() < deadlineMs)) {
+      return false
+    }
+    // While the server is away, retries are few by themselves: one at a time for all calls.
+    return this.#gate.isDown || this.#budget.take()
   }
 
   // Ends the admission of the attempt that failed; throws where it was only given up.

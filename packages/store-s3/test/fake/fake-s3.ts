@@ -3,7 +3,13 @@
 // request what goes wrong. Loopback only; never block this thread on something it must serve.
 
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { crc32 } from 'node:zlib'
 import { findViolation } from './strictness.ts'
@@ -19,6 +25,7 @@ export interface FakeRequest {
   readonly range?: { readonly from: number; readonly to: number }
   readonly ifMatch?: string
   readonly ifNoneMatch?: string
+  readonly headers: IncomingHttpHeaders
   readonly body: Buffer
 }
 
@@ -358,6 +365,7 @@ function understand(message: IncomingMessage, body: Buffer, index: number): Fake
     ...(range && { range: { from: Number(range[1]), to: Number(range[2]) + 1 } }),
     ...(ifMatch !== undefined && { ifMatch }),
     ...(ifNoneMatch !== undefined && { ifNoneMatch }),
+    headers: message.headers,
     body,
   }
 }
