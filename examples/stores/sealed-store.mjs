@@ -8,6 +8,7 @@
 // pages are written and when can be seen, and which are holes; all of the store below can be
 // exchanged for an older copy of all of it, unless `epochMin` says how old it may be; what is lost
 // is lost. It writes the whole table at each flush (32 bytes a page), and takes twice the space.
+// When its store host dies, what was not flushed is lost, and it says so (STORE_FLUSH_LOST).
 
 import { openStoreRef, resolveStoreRef, storeErrorCodes, storeRef } from '@umap/store'
 import {
@@ -58,7 +59,8 @@ export function sealedStore(/** @type {SealedStoreOptions} */ options) {
 
 /**
  * Opens a sealed store, or makes it. Rejects with a `StoreError`: SEALED_KEY for a wrong key or
- * none, SEALED_FORMAT, SEALED_DAMAGED, SEALED_ROLLBACK, or what the store below says.
+ * none, SEALED_FORMAT, SEALED_DAMAGED, SEALED_ROLLBACK, SEALED_CHANGED, or what the store below
+ * says.
  *
  * @param {SealedStoreOptions} options
  * @param {import('@umap/store').OpenStoreContext} [context]
@@ -85,10 +87,28 @@ export async function openStore(options, context = {}) {
     const table = await readTable(below, found, options.epochMin ?? 0)
     // A table that a process left behind when it died counts, so it must not vanish any more.
     if (below.capabilities.writable) await below.flush?.()
-    return new SealedStore(below, found, table)
+    const sealed = new SealedStore(below, found, table)
+    refuseLostWrites(sealed, context)
+    return sealed
   } catch (error) {
     await below.close()
     throw error
+  }
+}
+
+// An opening with a version repeats one whose host died, and with it the table of what was not
+// flushed. To go on would show pages as they were before.
+function refuseLostWrites(
+  /** @type {SealedStore} */ store,
+  /** @type {import('@umap/store').OpenStoreContext} */ { version },
+) {
+  if (version === undefined) return
+  if (store.capabilities.writable) {
+    const message = 'the store host died, and with it what was not flushed; open the store again'
+    throw failure(storeErrorCodes.flushLost, message)
+  }
+  if (version !== store.version) {
+    throw failure('SEALED_CHANGED', 'somebody has written to the sealed store meanwhile')
   }
 }
 

@@ -153,6 +153,22 @@ describe('a sealed store', () => {
     await (await reopen(file, { epochMin: epoch })).close()
   })
 
+  it('does-not-pretend-to-have-what-died-with-its-host', async () => {
+    const { file } = await makeFile()
+    const options = { store: fileStore({ path: file }), key }
+    const { version } = await reopen(file).then(async (store) => {
+      await store.close()
+      return store
+    })
+    await expect(openStore(options, { access: 'read-write', version })).rejects.toMatchObject({
+      code: 'STORE_FLUSH_LOST',
+    })
+    await (await openStore(options, { access: 'read-only', version })).close()
+    await expect(
+      openStore(options, { access: 'read-only', version: `${version}0` }),
+    ).rejects.toMatchObject({ code: 'SEALED_CHANGED' })
+  })
+
   it('falls-back-to-the-state-before-when-the-last-table-is-torn', async () => {
     const { file } = await makeFile()
     const store = await reopen(file)
