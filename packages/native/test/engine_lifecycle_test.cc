@@ -76,26 +76,48 @@ TEST(the_budget_holds_where_page_sizes_share_a_buffer) {
 }
 
 TEST(large_pages_are_not_starved_by_small_ones) {
-  const auto buffer = BufferOf(16 * kMiB);
-  const DataFile file(32 * kMiB);
-  const DataFile own(32 * kMiB);
+  // With 4 MiB a large page and the frame that it comes in need the whole buffer.
+  for (const uint64_t budget : {4 * kMiB, 16 * kMiB}) {
+    const auto buffer = BufferOf(budget);
+    const DataFile file(32 * kMiB);
+    const DataFile own(32 * kMiB);
+    Mapped small(file, buffer, {.page_bytes = kPage});
+    Mapped large(own, buffer, {.page_bytes = 2 * kMiB});
+    std::atomic<bool> done{false};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; t++) {
+      threads.emplace_back([&, t] {
+        std::mt19937_64 random(Seed() + static_cast<uint64_t>(t));
+        auto* words = reinterpret_cast<std::atomic<uint64_t>*>(small.data());
+        while (!done) words[random() % (small.bytes() / 8)].fetch_add(1);
+      });
+    }
+    for (uint64_t i = 0; i < 12; i++) {
+      const uint64_t at = i * 2 * kMiB / 8;
+      EXPECT_EQ(large.words()[at], DataFile::WordAt(at * 8));
+    }
+    done = true;
+    for (auto& thread : threads) thread.join();
+    EXPECT_LE(StatsOf(*buffer).resident_bytes_max, budget);
+  }
+}
+
+TEST(a_region_whose_pages_could_not_be_had_beside_what_is_pinned_does_not_open) {
+  const auto buffer = BufferOf(4 * kMiB);
+  const DataFile file(8 * kMiB);
   Mapped small(file, buffer, {.page_bytes = kPage});
-  Mapped large(own, buffer, {.page_bytes = 2 * kMiB});
-  std::atomic<bool> done{false};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 3; t++) {
-    threads.emplace_back([&, t] {
-      std::mt19937_64 random(Seed() + static_cast<uint64_t>(t));
-      auto* words = reinterpret_cast<std::atomic<uint64_t>*>(small.data());
-      while (!done) words[random() % (small.bytes() / 8)].fetch_add(1);
-    });
-  }
-  for (uint64_t i = 0; i < 12; i++) {
-    const uint64_t at = i * 2 * kMiB / 8;
-    EXPECT_EQ(large.words()[at], DataFile::WordAt(at * 8));
-  }
-  done = true;
-  for (auto& thread : threads) thread.join();
+  EXPECT_OK(Pin(small.region(), {0, kMiB}));
+  RegionOptions options;
+  options.store = Mapped::StoreOf(file, {});
+  options.buffer = buffer;
+  options.page_bytes = 2 * kMiB;
+  options.byte_length = file.bytes();
+  std::shared_ptr<Region> large;
+  EXPECT_EQ(OpenRegion(options, &large).error, ENOMEM);
+  Unpin(small.region(), {0, kMiB});
+  EXPECT_OK(OpenRegion(options, &large));
+  EXPECT_EQ(reinterpret_cast<uint64_t*>(DataOf(*large))[0], DataFile::WordAt(0));
+  EXPECT_OK(Await([&](Callback done) { umap::Close(large, std::move(done)); }));
 }
 
 TEST(pins_leave_room_for_the_faults_of_others) {

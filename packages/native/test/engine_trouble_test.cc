@@ -286,6 +286,52 @@ TEST(a_fault_waits_while_the_buffer_is_full_of_pages_that_the_store_refuses) {
   }
 }
 
+TEST(reads_that_hang_hold_up_no_page_of_another_store) {
+  constexpr PageIndex kHung = 24;
+  Scene hung({.blocking = true}, {.read_ahead_pages_max = 0}, kPages);
+  Scene well({.blocking = true});
+  hung.store->Hold(StoreOp::kRead);
+  std::vector<std::unique_ptr<Aside>> readers;
+  for (PageIndex page = 0; page < kHung; page++) {
+    readers.push_back(std::make_unique<Aside>(
+        [&hung, page] { EXPECT_EQ(hung.word(page), Scene::Original(page)); }));
+  }
+  // More than there are fillers in the beginning, each of which is kept by its call.
+  hung.store->AwaitCalls(StoreOp::kRead, kHung);
+  for (PageIndex page = 0; page < kPages; page++) {
+    EXPECT_EQ(well.word(page), Scene::Original(page));
+  }
+  hung.store->LetGo(StoreOp::kRead);
+  for (auto& reader : readers) reader->AwaitDone("the page comes at last");
+}
+
+TEST(write_backs_that_hang_hold_up_no_page_of_another_store) {
+  for (const ScriptedOptions& options : kStyles) {
+    const auto buffer = BufferOf(32 * kPage);
+    const auto hung_store = std::make_shared<ScriptedStore>(kPages * kPage, options);
+    const auto store = std::make_shared<ScriptedStore>(kPages * kPage, options);
+    Mapped hung(hung_store, kPages * kPage, buffer, {.read_ahead_pages_max = 0});
+    Mapped well(store, kPages * kPage, buffer, {.read_ahead_pages_max = 0});
+    hung_store->Hold(StoreOp::kWrite);
+    for (PageIndex page = 0; page < 20; page += 2) hung.words()[page * kWordsPerPage] = page + 1;
+    Aside writer([&] {
+      for (int round = 0; round < 3; round++) {
+        for (PageIndex page = 0; page < kPages; page++) {
+          well.words()[page * kWordsPerPage] = page + 1;
+        }
+      }
+    });
+    writer.AwaitDone("pages leave over the store that answers");
+    hung_store->LetGo(StoreOp::kWrite);
+    EXPECT_OK(hung.Flush());
+    EXPECT_OK(well.Flush());
+    for (PageIndex page = 0; page < 20; page += 2) {
+      EXPECT_EQ(hung_store->Word(page * kPage), page + 1);
+    }
+    for (PageIndex page = 0; page < kPages; page++) EXPECT_EQ(store->Word(page * kPage), page + 1);
+  }
+}
+
 TEST(holes_read_as_zeros_and_stay_holes_until_written) {
   for (const bool ready : {false, true}) {
     for (const bool writable : {false, true}) {

@@ -34,9 +34,9 @@ struct Books {
 
   // Takes and touches frames, as a fill does.
   bool Take(FramePool& pool, uint32_t count, std::vector<SlotRun>* frames,
-            uint64_t extra_bytes = 0) {
+            uint64_t extra_bytes = 0, const void* taker = nullptr) {
     Garbage garbage;
-    const bool taken = buffer.TakeMemory(pool, count, extra_bytes, frames, &garbage);
+    const bool taken = buffer.TakeMemory(taker, pool, count, extra_bytes, frames, &garbage);
     buffer.ReleaseGarbage(&garbage);
     for (const SlotRun& run : *frames) {
       std::memset(pool.AddressOf(run.first), 1, run.count * pool.page_bytes());
@@ -110,17 +110,51 @@ TEST(free_frames_of_one_size_make_room_for_another) {
 }
 
 TEST(a_smaller_budget_is_reached_by_giving_free_frames_back) {
-  Books books(32 * kPage);
+  Books books(64 * kPage);
   std::vector<SlotRun> frames;
-  EXPECT_TRUE(books.Take(*books.small, 32, &frames));
+  EXPECT_TRUE(books.Take(*books.small, 64, &frames));
   books.buffer.PutFrames(*books.small, frames);
-  books.buffer.SetBudget(10 * kPage);
+  books.buffer.SetBudget(40 * kPage);
   books.buffer.Trim();
-  EXPECT_EQ(books.buffer.resident_bytes(), 10 * kPage);
+  EXPECT_EQ(books.buffer.resident_bytes(), 40 * kPage);
   frames.clear();
-  EXPECT_FALSE(books.Take(*books.small, 11, &frames));
-  EXPECT_TRUE(books.Take(*books.small, 10, &frames));
+  EXPECT_FALSE(books.Take(*books.small, 41, &frames));
+  EXPECT_TRUE(books.Take(*books.small, 40, &frames));
   books.buffer.PutFrames(*books.small, frames);
+}
+
+TEST(a_budget_never_falls_below_what_is_pinned_and_two_of_the_largest_pages) {
+  Books books(64 * kPage);
+  books.buffer.SetBudget(kPage);
+  EXPECT_EQ(books.buffer.budget_bytes(), 32 * kPage);
+  books.buffer.pinned_bytes.fetch_add(17 * kPage);
+  books.buffer.SetBudget(kPage);
+  EXPECT_EQ(books.buffer.budget_bytes(), 52 * kPage);
+  EXPECT_GE(books.buffer.PinnableBytes(), 17 * kPage);
+  books.buffer.pinned_bytes.fetch_sub(17 * kPage);
+}
+
+TEST(a_claim_is_met_before_anybody_else_is_given_memory) {
+  Books books(32 * kPage);
+  std::vector<SlotRun> held;
+  EXPECT_TRUE(books.Take(*books.small, 24, &held));
+  std::vector<SlotRun> large;
+  EXPECT_FALSE(books.Take(*books.large, 1, &large, 16 * kPage, &large));
+  books.buffer.Claim(&large, 32 * kPage);
+  EXPECT_EQ(books.buffer.ClaimShortage(), 24 * kPage);
+  // What is free is not for others, and another claim does not replace this one.
+  std::vector<SlotRun> small;
+  EXPECT_FALSE(books.Take(*books.small, 1, &small, 0, &small));
+  books.buffer.Claim(&small, kPage);
+  books.buffer.PutFrames(*books.small, held);
+  EXPECT_EQ(books.buffer.ClaimShortage(), 0u);
+  EXPECT_FALSE(books.Take(*books.small, 1, &small, 0, &small));
+  EXPECT_TRUE(books.Take(*books.large, 1, &large, 16 * kPage, &large));
+  // And then it is gone.
+  books.buffer.ReturnMemory(16 * kPage);
+  EXPECT_TRUE(books.Take(*books.small, 1, &small, 0, &small));
+  books.buffer.PutFrames(*books.small, small);
+  books.buffer.PutFrames(*books.large, large);
 }
 
 TEST(random_takes_and_returns_never_exceed_the_budget) {
@@ -155,10 +189,10 @@ TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
   EXPECT_EQ(buffer.AddRegion(uffd, uint64_t{1} << 46, &other).error, ENOMEM);
   std::vector<SlotRun> frames;
   Garbage garbage;
-  EXPECT_TRUE(buffer.TakeMemory(*pool, 64, 0, &frames, &garbage));
+  EXPECT_TRUE(buffer.TakeMemory(nullptr, *pool, 64, 0, &frames, &garbage));
   buffer.PutFrames(*pool, frames);
   frames.clear();
-  EXPECT_TRUE(buffer.TakeMemory(*pool, 32, 32 * kPage, &frames, &garbage));
+  EXPECT_TRUE(buffer.TakeMemory(nullptr, *pool, 32, 32 * kPage, &frames, &garbage));
   buffer.ReleaseGarbage(&garbage);
   buffer.PutFrames(*pool, frames);
   buffer.ReturnMemory(32 * kPage);
@@ -173,7 +207,7 @@ TEST(the_last_region_leaves_after_what_is_being_trimmed) {
   CHECK(buffer.AddRegion(uffd, kPage, &pool).ok());
   std::vector<SlotRun> frames;
   Garbage garbage;
-  CHECK(buffer.TakeMemory(*pool, 512, 0, &frames, &garbage));
+  CHECK(buffer.TakeMemory(nullptr, *pool, 512, 0, &frames, &garbage));
   buffer.PutFrames(*pool, frames);
   buffer.SetBudget(kPage);
   Stop trimming("before-trim");

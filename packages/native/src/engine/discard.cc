@@ -50,10 +50,7 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
 void ForgetClaimed(Pager& pager, Region& region, PageIndex page, PageWord was) {
   if (was.state() == PageState::kFailed) pager.Unpoison(region, page, 1);
   if (was.state() != PageState::kClean && was.state() != PageState::kDirty) return;
-  if (was.state() == PageState::kDirty) {
-    region.table.AddDirty(page, -1);
-    region.buffer->dirty_bytes.fetch_sub(region.page_bytes);
-  }
+  if (was.state() == PageState::kDirty) region.NoteClean(page);
   region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
   if (was.Has(kZero)) region.zero_pages.fetch_sub(1);
   region.buffer->Forget(region, page, !was.Has(kZero));

@@ -19,9 +19,10 @@ constexpr uint32_t kLowWaterPercent = 95;
 // Runs `work(pager, region)` on a job thread and tells the outcome.
 template <typename Work>
 void RunJob(const std::shared_ptr<Region>& region, Callback done, Work work) {
-  EngineState::Get().jobs().Run([region, done = std::move(done), work = std::move(work)] {
+  const Status status = EngineState::Get().jobs().Run([region, done, work = std::move(work)] {
     done(work(EngineState::Get().pager(), *region));
   });
+  if (!status.ok()) done(status);
 }
 
 LatencySummary Summarize(const LatencyFigures& figures) {

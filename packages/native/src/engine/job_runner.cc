@@ -1,14 +1,11 @@
 // See job_runner.h.
 #include "engine/job_runner.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "os/clock.h"
+#include "os/thread.h"
 
 namespace umap {
 namespace {
@@ -18,15 +15,18 @@ constexpr int64_t kIdleNs = 1'000'000'000;
 
 }  // namespace
 
-void JobRunner::Run(std::function<void()> job) {
+Status JobRunner::Run(std::function<void()> job) {
   MutexLock lock(mutex_);
   jobs_.push_back(std::move(job));
   if (idle_ >= jobs_.size()) {
     changed_.NotifyOne();
-    return;
+    return Status::Ok();
   }
   // Detached: a job may outlive the process's interest in it. The runner is never destroyed.
-  std::thread([this, generation = generation_] { RunThread(generation); }).detach();
+  Status status = Thread::StartDetached(
+      "umap-job", [this, generation = generation_] { RunThread(generation); });
+  if (!status.ok()) jobs_.pop_back();
+  return status;
 }
 
 void JobRunner::Stop() {
@@ -36,10 +36,6 @@ void JobRunner::Stop() {
 }
 
 void JobRunner::RunThread(uint64_t generation) {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  pthread_setname_np(pthread_self(), "umap-job");
   MutexLock lock(mutex_);
   for (;;) {
     const int64_t idle_until_ns = NowNs() + kIdleNs;

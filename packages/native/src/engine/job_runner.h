@@ -8,12 +8,14 @@
 #include <functional>
 
 #include "os/mutex.h"
+#include "os/status.h"
 
 namespace umap {
 
 class JobRunner {
  public:
-  void Run(std::function<void()> job);
+  // An error: no thread can be had, and the job will not run.
+  Status Run(std::function<void()> job);
   // Idle threads end now, busy ones after their job. May be called from a job.
   void Stop();
 

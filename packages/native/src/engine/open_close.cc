@@ -112,6 +112,16 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
     EngineState::Get().Release();
     return status;
   }
+  // Pins that were granted before there were pages of this size.
+  if (opened->buffer->pinned_bytes.load() > opened->buffer->PinnableBytes()) {
+    opened->buffer->RemoveRegion();
+    opened->memory.Reset();
+    EngineState::Get().Release();
+    return Status::Fail(ENOMEM, "so much of the page buffer is pinned that a page of " +
+                                    std::to_string(opened->page_bytes) +
+                                    " bytes may find no memory: release pins, or use another "
+                                    "buffer or smaller pages");
+  }
   pager->AddBuffer(opened->buffer);
   if (opened->page_count > 0) {
     pager->regions().Insert(opened.get(), reinterpret_cast<uint64_t>(opened->memory.data()),
@@ -123,9 +133,10 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
 }
 
 void Close(const std::shared_ptr<Region>& region, Callback done) {
-  EngineState::Get().jobs().Run([region, done = std::move(done)] {
+  const Status status = EngineState::Get().jobs().Run([region, done] {
     done(CloseNow(EngineState::Get().pager(), region));
   });
+  if (!status.ok()) done(status);
 }
 
 }  // namespace umap

@@ -6,7 +6,10 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <cstdio>
 
 #include "os/check.h"
 
@@ -15,6 +18,9 @@ namespace {
 
 constexpr uint64_t kFeaturesWanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID |
                                      UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+
+constexpr timespec kNoMemoryPause = {0, 10'000'000};
+constexpr int kNoMemoryAttemptsMax = 1000;
 
 int OpenBySyscall(int flags) { return static_cast<int>(syscall(SYS_userfaultfd, flags)); }
 
@@ -55,6 +61,30 @@ UffdOutcome Cover(uint64_t bytes, uint64_t* covered, Step step) {
   return outcome;
 }
 
+// Covers a range whose pages are known to be absent, for as long as it takes the kernel to find
+// memory.
+template <typename Step>
+void Insist(const char* request, uint64_t bytes, Step step) {
+  uint64_t offset = 0;
+  for (int attempt = 0; offset < bytes; attempt++) {
+    uint64_t covered = 0;
+    const UffdOutcome outcome = Cover(bytes - offset, &covered, [&](uint64_t at, int64_t* done) {
+      return step(offset + at, done);
+    });
+    offset += covered;
+    if (covered > 0) attempt = 0;
+    if (offset == bytes) return;
+    CHECK(outcome == UffdOutcome::kNoMemory || outcome == UffdOutcome::kBusy);
+    if (attempt == 0) continue;
+    if (attempt == kNoMemoryAttemptsMax) {
+      std::fprintf(stderr, "umap: %s found no memory for a page for 10 s: raise the limit of this "
+                           "process's memory cgroup, or use a smaller page buffer\n", request);
+      CHECK(!"no memory for a page");
+    }
+    nanosleep(&kNoMemoryPause, nullptr);
+  }
+}
+
 }  // namespace
 
 Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
@@ -93,9 +123,8 @@ Status Userfaultfd::Register(void* begin, uint64_t bytes, uint64_t modes) const 
   return Status::Ok();
 }
 
-UffdOutcome Userfaultfd::Copy(void* to, const void* from, uint64_t bytes,
-                              bool write_protected) const {
-  return Cover(bytes, nullptr, [&](uint64_t offset, int64_t* done) {
+void Userfaultfd::Copy(void* to, const void* from, uint64_t bytes, bool write_protected) const {
+  Insist("UFFDIO_COPY", bytes, [&](uint64_t offset, int64_t* done) {
     uffdio_copy request = {AddressOf(to) + offset, AddressOf(from) + offset, bytes - offset,
                            write_protected ? UFFDIO_COPY_MODE_WP : 0ULL, 0};
     const int error = ioctl(fd(), UFFDIO_COPY, &request) ? errno : 0;
@@ -104,8 +133,8 @@ UffdOutcome Userfaultfd::Copy(void* to, const void* from, uint64_t bytes,
   });
 }
 
-UffdOutcome Userfaultfd::Zero(void* begin, uint64_t bytes) const {
-  return Cover(bytes, nullptr, [&](uint64_t offset, int64_t* done) {
+void Userfaultfd::Zero(void* begin, uint64_t bytes) const {
+  Insist("UFFDIO_ZEROPAGE", bytes, [&](uint64_t offset, int64_t* done) {
     uffdio_zeropage request = {{AddressOf(begin) + offset, bytes - offset}, 0, 0};
     const int error = ioctl(fd(), UFFDIO_ZEROPAGE, &request) ? errno : 0;
     *done = request.zeropage;

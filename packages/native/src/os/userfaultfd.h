@@ -38,8 +38,10 @@ class Userfaultfd {
 
   // Each of these covers [begin, begin + bytes) whole, resuming after a partial success, and wakes
   // the threads that wait there, unless said otherwise.
-  UffdOutcome Copy(void* to, const void* from, uint64_t bytes, bool write_protected) const;
-  UffdOutcome Zero(void* begin, uint64_t bytes) const;
+  // Where the kernel has no memory, as in a full memory cgroup, Copy and Zero ask again until it
+  // has; after ten seconds of that the process ends with a message.
+  void Copy(void* to, const void* from, uint64_t bytes, bool write_protected) const;
+  void Zero(void* begin, uint64_t bytes) const;
   // Takes the pages at `from` away atomically. `wake`: the threads that wait at `to`.
   UffdOutcome Move(void* to, void* from, uint64_t bytes, bool wake, uint64_t* moved_bytes) const;
   UffdOutcome Poison(void* begin, uint64_t bytes) const;

@@ -20,7 +20,14 @@ constexpr uint64_t kSlotsMin = 64;
 PageBuffer::PageBuffer(const BufferLimits& limits)
     : limits_(limits), budget_bytes_(limits.budget_bytes) {}
 
-void PageBuffer::SetBudget(uint64_t bytes) { budget_bytes_.store(bytes); }
+void PageBuffer::SetBudget(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  // What is pinned stays, and a fault must find memory beside it.
+  const uint64_t pinned = pinned_bytes.load();
+  const uint64_t least = pinned * 100 / limits_.low_water_percent + KeptFreeBytes();
+  budget_bytes_.store(std::clamp(bytes, std::min(least, limits_.budget_bytes_max),
+                                 limits_.budget_bytes_max));
+}
 
 // Regions ----------------------------------------------------------------------------------------
 
@@ -105,9 +112,26 @@ bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count
   return true;
 }
 
-bool PageBuffer::TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
-                            std::vector<SlotRun>* frames, Garbage* garbage) {
+void PageBuffer::Claim(const void* taker, uint64_t bytes) {
   MutexLock lock(mutex_);
+  if (claimant_) return;
+  claimant_ = taker;
+  claimed_bytes_ = bytes;
+}
+
+uint64_t PageBuffer::ClaimShortage() const {
+  MutexLock lock(mutex_);
+  if (!claimant_) return 0;
+  uint64_t room = budget_bytes() - std::min(budget_bytes(), held_bytes_) + standby_.bytes();
+  for (const auto& [page_bytes, pool] : pools_) room += pool->free().count() * page_bytes;
+  return claimed_bytes_ - std::min(room, claimed_bytes_);
+}
+
+bool PageBuffer::TakeMemory(const void* taker, FramePool& pool, uint32_t frame_count,
+                            uint64_t extra_bytes, std::vector<SlotRun>* frames,
+                            Garbage* garbage) {
+  MutexLock lock(mutex_);
+  if (claimant_ && claimant_ != taker) return false;
   // 1. Free frames as they are. `frames` may hold some already, which are none of our business.
   const size_t owned = frames->size();
   uint32_t taken = 0;
@@ -141,6 +165,7 @@ bool PageBuffer::TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extr
   garbage->counted_bytes -= exchanged;
   held_bytes_ -= exchanged;
   UseMemory(fresh);
+  claimant_ = nullptr;
   return true;
 }
 
@@ -303,8 +328,12 @@ void PageBuffer::Forget(Region& region, PageIndex page, bool holds_memory) {
 uint64_t PageBuffer::PinnableBytes() const {
   MutexLock lock(mutex_);
   const uint64_t budget = budget_bytes();
-  const uint64_t kept_free = pools_.empty() ? 0 : 2 * pools_.rbegin()->first;
-  return std::min(budget / 100 * limits_.low_water_percent, budget - std::min(budget, kept_free));
+  return std::min(budget / 100 * limits_.low_water_percent,
+                  budget - std::min(budget, KeptFreeBytes()));
+}
+
+uint64_t PageBuffer::KeptFreeBytes() const {
+  return pools_.empty() ? 0 : 2 * pools_.rbegin()->first;
 }
 
 // Statistics -------------------------------------------------------------------------------------

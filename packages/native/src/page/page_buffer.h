@@ -58,10 +58,11 @@ class PageBuffer {
   bool adaptive() const { return limits_.adaptive; }
   uint64_t budget_bytes() const { return budget_bytes_.load(std::memory_order_relaxed); }
   // What may be pinned at most, so that eviction can always reach the low watermark, and a fault
-  // always finds memory: a frame, and a page to copy it to.
+  // always finds memory.
   uint64_t PinnableBytes() const;
   uint64_t budget_bytes_max() const { return limits_.budget_bytes_max; }
-  // Follows memory pressure. A smaller budget is reached by eviction, not at once.
+  // Follows memory pressure, within what is possible. A smaller budget is reached by eviction, not
+  // at once.
   void SetBudget(uint64_t bytes);
 
   // Regions ------------------------------------------------------------------------------------
@@ -77,9 +78,14 @@ class PageBuffer {
 
   // Takes `frame_count` frames and the right to `extra_bytes` of memory beside them, whole or not
   // at all. Standby pages are dropped to make room. The caller gives `garbage` back, by
-  // ReleaseGarbage, before it uses what it got, also on failure.
-  bool TakeMemory(FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
+  // ReleaseGarbage, before it uses what it got, also on failure. `taker` only tells takers apart.
+  bool TakeMemory(const void* taker, FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
                   std::vector<SlotRun>* frames, Garbage* garbage);
+  // Nobody else is given memory until the taker has got its own; nothing is done where another one
+  // has a claim. REQUIRES: the taker goes on asking.
+  void Claim(const void* taker, uint64_t bytes);
+  // What must be taken from the mapping so that the claim can be met; 0 without one.
+  uint64_t ClaimShortage() const;
   void ReleaseGarbage(Garbage* garbage);
   // Frames back for reuse.
   void PutFrames(FramePool& pool, const std::vector<SlotRun>& frames);
@@ -140,6 +146,8 @@ class PageBuffer {
   std::atomic<uint64_t> pinned_bytes{0};
   // Being written back in order to be evicted.
   std::atomic<uint64_t> leaving_bytes{0};
+  // Fills that were refused memory and have none yet.
+  std::atomic<uint32_t> waiting_fills{0};
 
  private:
   // Makes `bytes` of room, from free frames first, then from standby. A frame of `reuse` goes to
@@ -149,6 +157,8 @@ class PageBuffer {
   // Drops the oldest standby page; its frame is the caller's.
   bool DropStandby(FramePool** pool, SlotIndex* slot) REQUIRES(mutex_);
   void UseMemory(uint64_t bytes) REQUIRES(mutex_);
+  // What a fault of the largest pages needs: a frame, and a page to copy it to.
+  uint64_t KeptFreeBytes() const REQUIRES(mutex_);
   PageQueue& QueueOf(QueueName name) REQUIRES(mutex_);
   void Push(PageQueue& queue, NodeIndex node) REQUIRES(mutex_);
   void Unlink(NodeIndex node) REQUIRES(mutex_);
@@ -176,6 +186,9 @@ class PageBuffer {
   PageQueue standby_ GUARDED_BY(mutex_){QueueName::kStandby};
   uint64_t held_bytes_ GUARDED_BY(mutex_) = 0;
   uint64_t held_bytes_max_ GUARDED_BY(mutex_) = 0;
+  // Who has a claim on memory, if anybody, and on how much.
+  const void* claimant_ GUARDED_BY(mutex_) = nullptr;
+  uint64_t claimed_bytes_ GUARDED_BY(mutex_) = 0;
   // Calls of Trim that are giving memory back outside the mutex.
   uint32_t trimming_ GUARDED_BY(mutex_) = 0;
   CondVar trimmed_;

@@ -11,13 +11,13 @@
 #include "os/mapping.h"
 #include "os/mutex.h"
 #include "page/events.h"
+#include "page/page_buffer.h"
 #include "page/page_table.h"
 #include "page/stats.h"
 
 namespace umap {
 
 class FramePool;
-class PageBuffer;
 class Store;
 
 struct Region {
@@ -78,6 +78,16 @@ struct Region {
   }
   uint64_t StoreOffset(PageIndex page) const {
     return store_offset + (uint64_t{page} << page_shift);
+  }
+
+  // A page becomes newer than the store, or equal to it again. Noted before it can be written.
+  void NoteDirty(PageIndex page) {
+    table.AddDirty(page, 1);
+    buffer->dirty_bytes.fetch_add(page_bytes);
+  }
+  void NoteClean(PageIndex page) {
+    table.AddDirty(page, -1);
+    buffer->dirty_bytes.fetch_sub(page_bytes);
   }
 
   // A page left filling, dirtying, writing-back or evicting.

@@ -16,7 +16,7 @@ struct Region;
 
 class RegionMap {
  public:
-  static constexpr uint32_t kReadersMax = 64;
+  static constexpr uint32_t kReadersMax = 256;
 
   // Holds back Quiesce for as long as it lives. One at a time for each reader number.
   class Reading {

@@ -2,8 +2,8 @@
 // interleaving. Costs one relaxed load where no test is listening.
 //
 // Points: fault-read, before-fill, before-map, after-map, before-unprotect, before-evict-move,
-// after-evict-move, before-write-back, after-write-back, before-finish-write-back, before-discard,
-// before-abandon, before-trim.
+// after-evict-move, before-move-back, before-write-back, after-write-back,
+// before-finish-write-back, before-discard, before-abandon, before-trim.
 #pragma once
 
 #include <atomic>

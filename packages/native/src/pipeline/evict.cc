@@ -21,6 +21,8 @@ constexpr uint64_t kPassBytesMax = 4 << 20;
 constexpr std::chrono::milliseconds kRetryPauseMin{5};
 constexpr std::chrono::milliseconds kRetryPauseMax{160};
 constexpr int kMoveAttemptsMax = 16;
+// A fill that has waited for memory so long is not helped by what is being written back.
+constexpr int64_t kStarvingNs = 1'000'000'000;
 
 bool InOrder(const Victim& a, const Victim& b) {
   return a.region != b.region ? a.region < b.region : a.page < b.page;
@@ -78,10 +80,11 @@ void Pager::RunEvictor() {
       if (stopping_) return;
       answered = evictor_calls_;
     }
+    const bool starving = stuck && OldestWaitNs() > kStarvingNs;
     stuck = false;
     progress = false;
     for (const auto& buffer : Buffers()) {
-      while (EvictOnce(*buffer)) progress = true;
+      while (EvictOnce(*buffer, starving)) progress = true;
       buffer->Trim();
       stuck = stuck || buffer->BytesToEvict() > 0;
     }
@@ -91,11 +94,14 @@ void Pager::RunEvictor() {
   }
 }
 
-bool Pager::EvictOnce(PageBuffer& buffer) {
-  // 1. As much as the watermarks ask for; something at least where a fill waits for memory.
-  uint64_t bytes = buffer.BytesToEvict();
-  const bool idle = buffer.standby_bytes() == 0 && buffer.leaving_bytes.load() < kPassBytesMax;
-  if (bytes == 0 && parked_count_.load() > 0 && idle) bytes = 1;
+// `starving`: what is leaving already may be stuck, and is no reason to wait.
+bool Pager::EvictOnce(PageBuffer& buffer, bool starving) {
+  // 1. As much as the watermarks and a claim ask for; something at least where a fill waits.
+  const uint64_t leaving = starving ? 0 : buffer.leaving_bytes.load();
+  const uint64_t claimed = buffer.ClaimShortage();
+  uint64_t bytes = std::max(buffer.BytesToEvict(), claimed - std::min(leaving, claimed));
+  const bool idle = buffer.standby_bytes() == 0 && leaving < kPassBytesMax;
+  if (bytes == 0 && buffer.waiting_fills.load() > 0 && idle) bytes = 1;
   if (bytes == 0) return false;
   std::vector<Victim> victims;
   std::vector<Victim> dirty;
@@ -108,7 +114,10 @@ bool Pager::EvictOnce(PageBuffer& buffer) {
   for (const Victim& page : dirty) {
     Region& region = *page.region;
     if (NowNs() >= region.write_back_not_before_ns.load()) {
+      waiting_evictors_.threads.fetch_add(1);
       progress |= StartWriteBack(region, page.page, 0, region.page_count, true, nullptr) > 0;
+      waiting_evictors_.threads.fetch_sub(1);
+      waiting_evictors_.ended.fetch_add(1);
     }
     region.in_flight.fetch_sub(1);
   }
@@ -150,10 +159,7 @@ void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
     // 2. What was not moved with the run is moved, or kept, by itself.
     const uint64_t begin = i * region.page_bytes;
     const uint64_t moved = moved_bytes > begin ? moved_bytes - begin : 0;
-    if (moved < region.page_bytes && !MoveOut(victims[i], moved)) {
-      KeepVictim(victims[i]);
-      continue;
-    }
+    if (moved < region.page_bytes && !MoveOut(victims[i], moved)) continue;
     // 3. Its bytes are in the frame.
     FinishVictim(victims[i], to_standby ? region.buffer->FinishToStandby(victims[i])
                                         : region.buffer->FinishDropped(victims[i], true, false));
@@ -161,7 +167,7 @@ void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
 }
 
 // Moves the rest of a page whose first bytes are in its slot already. False: the kernel refuses,
-// and the page is whole in the mapping again.
+// and the page was kept.
 bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
   Region& region = *victim.region;
   uint8_t* const slot = region.pool->AddressOf(victim.slot);
@@ -174,11 +180,7 @@ bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
     if (done == region.page_bytes) return true;
     sched_yield();
   }
-  for (uint64_t returned = 0; returned < done;) {
-    uint64_t moved = 0;
-    uffd_.Move(page + returned, slot + returned, done - returned, true, &moved);
-    returned += moved;
-  }
+  KeepVictim(victim, done);
   return false;
 }
 
@@ -188,15 +190,28 @@ void Pager::DropMemory(const Victim& victim, bool remember) {
   FinishVictim(victim, region.buffer->FinishDropped(victim, false, remember));
 }
 
-// The page is pinned for I/O by the kernel: whoever pinned it may write it without a fault.
-void Pager::KeepVictim(const Victim& victim) {
+// The page is pinned for I/O by the kernel, and goes back into the mapping, with those of its bytes
+// that were moved out. Whoever pinned it may write it without a fault.
+void Pager::KeepVictim(const Victim& victim, uint64_t moved_bytes) {
   Region& region = *victim.region;
+  // 1. What comes back is writable, so the page counts as dirty from before that.
   if (region.writable) {
-    region.table.AddDirty(victim.page, 1);
-    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+    region.NoteDirty(victim.page);
+    region.table[victim.page].MoveTo(PageState::kDirtying, kLasting);
   }
+  // 2. The bytes that had left.
+  uint8_t* const slot = region.pool->AddressOf(victim.slot);
+  uint8_t* const page = region.AddressOf(victim.page);
+  TestPoint("before-move-back");
+  for (uint64_t returned = 0; returned < moved_bytes;) {
+    uint64_t moved = 0;
+    uffd_.Move(page + returned, slot + returned, moved_bytes - returned, true, &moved);
+    returned += moved;
+    if (moved == 0) sched_yield();
+  }
+  // 3. It stays. A fault on it meanwhile went to sleep without a flag.
   const PageState state = region.writable ? PageState::kDirty : PageState::kClean;
-  FinishVictim(victim, region.buffer->FinishKept(victim, state));
+  FinishVictim(victim, region.buffer->FinishKept(victim, state).With(kWaiters));
 }
 
 void Pager::FinishVictim(const Victim& victim, PageWord before) {

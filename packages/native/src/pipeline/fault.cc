@@ -1,13 +1,7 @@
-// Fault: read what the kernel reports, claim the page, answer. Runs on fillers: the leader reads
-// and answers what it can without waiting; what would block it goes to followers, and it hands the
-// lead on before it blocks itself. It must never touch an absent page, and never block while it
-// leads.
-#include <errno.h>
-#include <poll.h>
-#include <sys/eventfd.h>
+// Fault: read what the kernel reports, claim the page, answer. Runs on fillers, each of which waits
+// in the userfaultfd, and fills what it reads itself: the kernel wakes one of those that wait. What
+// one read brings beside the first slow fill goes to another. It must never touch an absent page.
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "os/check.h"
 #include "os/clock.h"
@@ -17,108 +11,76 @@
 namespace umap {
 namespace {
 
-// Waking a halted CPU costs more than a whole fault, so the leader looks again for a while before
-// it sleeps: as long as faults come that densely.
-class Spin {
- public:
-  void NoteFault() {
-    const int64_t now = NowNs();
-    const int64_t gap = std::min(now - last_ns_, kGapMaxNs);
-    gap_ns_ += (gap - gap_ns_) / 4;
-    last_ns_ = now;
-  }
-  bool Continue() const {
-    if (gap_ns_ > kDenseNs) return false;
-    return NowNs() - last_ns_ < std::max(2 * gap_ns_, kSpinMinNs);
-  }
-
- private:
-  static constexpr int64_t kGapMaxNs = 1'000'000;
-  static constexpr int64_t kDenseNs = 40'000;
-  static constexpr int64_t kSpinMinNs = 10'000;
-  int64_t last_ns_ = 0;
-  int64_t gap_ns_ = kGapMaxNs;
-};
-
 // Late messages in a row for one page that nothing but a contradiction explains.
 constexpr uint32_t kLateMessagesMax = 100'000;
+// Faults come first, but who was posted must have its turn at last.
+constexpr uint32_t kFaultsInARowMax = 64;
 
 }  // namespace
 
 void Pager::RunFiller(uint32_t number) {
-  std::vector<Fill*> slow;
-  bool work_first = false;
-  for (;;) {
-    Fill* fill = nullptr;
-    {
-      MutexLock lock(filler_mutex_);
-      while (!stopping_ && leading_ && ready_.empty()) {
-        idle_followers_++;
-        filler_wanted_.Wait(filler_mutex_);
-        idle_followers_--;
-      }
-      if (stopping_) return;
-      if (!ready_.empty() && (leading_ || work_first)) {
-        fill = ready_.front();
-        ready_.pop_front();
-      } else {
-        leading_ = true;
-      }
-    }
-    work_first = false;
-    if (!fill) {
-      Lead(number, &slow);
-      MutexLock lock(filler_mutex_);
-      leading_ = false;
-      // One follower takes the lead, the others what is slow; the first of that is this thread's.
-      for (size_t i = 1; i < slow.size(); i++) ready_.push_back(slow[i]);
-      const size_t wanted = std::max<size_t>(1, slow.size());
-      for (size_t i = 0; i < wanted; i++) filler_wanted_.NotifyOne();
-      if (!slow.empty()) fill = slow[0];
-      work_first = slow.empty();
-      slow.clear();
-    }
-    if (!fill) continue;
-    const Region& region = fill->region;
-    const WatchedCalls::Announcement call(watched_calls_, region, StoreOp::kRead,
-                                          region.StoreOffset(fill->first),
-                                          region.StoreBytes(fill->first, fill->count));
-    RunFill(fill);
-  }
-}
-
-bool Pager::HasWorkButNoFollower() {
-  MutexLock lock(filler_mutex_);
-  return !ready_.empty() && idle_followers_ == 0 && filler_count_ == 1;
-}
-
-void Pager::Lead(uint32_t number, std::vector<Fill*>* slow) {
+  FillerWatch::Place place(filler_watch_);
   std::vector<uffd_msg> messages(fault_events_max_);
-  Spin spin;
+  std::vector<Fill*> slow;
+  uint32_t faults_in_a_row = 0;
   while (!stopping_) {
-    const uint32_t count = uffd_.Read(messages.data(), fault_events_max_);
-    if (count == 0) {
-      if (spin.Continue()) continue;
-      if (HasWorkButNoFollower()) return;
-      AwaitFaults();
-      continue;
-    }
-    spin.NoteFault();
+    // 1. Faults; of those that are slow, the first is this filler's and the others go to others.
+    const uint32_t count =
+        faults_in_a_row < kFaultsInARowMax ? uffd_.Read(messages.data(), fault_events_max_) : 0;
     for (uint32_t i = 0; i < count; i++) {
       RegionMap::Reading reading(regions_, number);
-      HandleFault(messages[i], slow);
+      HandleFault(messages[i], &slow);
     }
-    if (!slow->empty()) return;
+    faults_in_a_row = count > 0 ? faults_in_a_row + count : 0;
+    for (size_t i = 1; i < slow.size(); i++) Post(slow[i]);
+    // 2. Where there are none, what others have posted.
+    Fill* fill = slow.empty() ? nullptr : slow[0];
+    slow.clear();
+    if (count == 0) fill = TakePosted();
+    if (fill) {
+      place.Leave();
+      RunSlowFill(fill);
+    } else if (count > 0) {
+      place.NoteQuickFault();
+    } else {
+      place.AwaitWork();
+    }
   }
 }
 
-void Pager::AwaitFaults() {
-  pollfd fds[2] = {{uffd_.fd(), POLLIN, 0}, {leader_wake_.get(), POLLIN, 0}};
-  poll(fds, 2, -1);
-  if (fds[1].revents & POLLIN) {
-    uint64_t count;
-    (void)!read(leader_wake_.get(), &count, sizeof count);
+void Pager::RunSlowFill(Fill* fill) {
+  const Region& region = fill->region;
+  const WatchedCalls::Announcement call(watched_calls_, region, StoreOp::kRead,
+                                        region.StoreOffset(fill->first),
+                                        region.StoreBytes(fill->first, fill->count));
+  waiting_fillers_.threads.fetch_add(1);
+  RunFill(fill);
+  waiting_fillers_.threads.fetch_sub(1);
+  waiting_fillers_.ended.fetch_add(1);
+}
+
+void Pager::Post(Fill* fill) {
+  {
+    MutexLock lock(posted_mutex_);
+    posted_.push_back(fill);
+    posted_any_.store(true, std::memory_order_relaxed);
   }
+  const uint64_t one = 1;
+  (void)!write(posted_count_.get(), &one, sizeof one);
+}
+
+Fill* Pager::TakePosted() {
+  if (!posted_any_.load(std::memory_order_relaxed)) return nullptr;
+  // The count is never above the queue's length: whoever takes from one takes from the other, so
+  // that as many fillers are awake as there are fills.
+  uint64_t one;
+  if (read(posted_count_.get(), &one, sizeof one) != sizeof one) return nullptr;
+  MutexLock lock(posted_mutex_);
+  CHECK(!posted_.empty());
+  Fill* const fill = posted_.front();
+  posted_.pop_front();
+  posted_any_.store(!posted_.empty(), std::memory_order_relaxed);
+  return fill;
 }
 
 void Pager::HandleFault(const uffd_msg& message, std::vector<Fill*>* slow) {
@@ -194,8 +156,7 @@ void Pager::HandleWriteProtectFault(Region& region, PageIndex page) {
     switch (word.state()) {
       case PageState::kClean:
         if (!entry.Replace(&word, word.In(PageState::kDirtying))) break;
-        region.table.AddDirty(page, 1);
-        region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+        region.NoteDirty(page);
         PublishDirty(region, page);
         return;
       case PageState::kDirty:
@@ -243,10 +204,13 @@ void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
 // The page is there already. But a message that is late again and again for one page would mean
 // that the books call mapped what is not: better a crash than a thread that faults for ever.
 void Pager::AnswerLateMessage(Region& region, PageIndex page) {
-  late_messages_ = late_region_ == &region && late_page_ == page ? late_messages_ + 1 : 0;
-  late_region_ = &region;
-  late_page_ = page;
-  CHECK(late_messages_ < kLateMessagesMax);
+  thread_local uint64_t last_region = 0;
+  thread_local PageIndex last_page = 0;
+  thread_local uint32_t count = 0;
+  count = last_region == region.number && last_page == page ? count + 1 : 0;
+  last_region = region.number;
+  last_page = page;
+  CHECK(count < kLateMessagesMax);
   WakePage(region, page);
 }
 

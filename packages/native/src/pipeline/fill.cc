@@ -18,6 +18,8 @@ namespace {
 
 // A read that may succeed when it is repeated is repeated after 10, 40, 160 and 640 ms.
 constexpr uint32_t kAttemptsMax = 5;
+// A fill that was refused memory so often claims what comes free, lest smaller ones always take it.
+constexpr uint32_t kRefusalsMax = 8;
 constexpr std::chrono::milliseconds kFirstDelay{10};
 
 // Pages that are copied in need memory beside their frames; pages that are moved in are frames, and
@@ -78,15 +80,17 @@ bool Pager::TakeMemoryFor(Fill* fill) {
   const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
   for (bool evicted = false;; evicted = true) {
     Garbage garbage;
-    fill->has_memory = need_bytes == 0 || region.buffer->TakeMemory(*region.pool, frame_count,
-                                                                    extra_bytes, &fill->frames,
-                                                                    &garbage);
+    fill->has_memory = need_bytes == 0 ||
+                       region.buffer->TakeMemory(fill, *region.pool, frame_count, extra_bytes,
+                                                 &fill->frames, &garbage);
     region.buffer->ReleaseGarbage(&garbage);
     if (fill->has_memory) {
       if (fill->waits) EndWait(fill);
       return true;
     }
-    if (evicted || EvictNow(*region.buffer, need_bytes) == 0) return false;
+    if (!evicted && EvictNow(*region.buffer, need_bytes) > 0) continue;
+    if (++fill->refusals >= kRefusalsMax) region.buffer->Claim(fill, need_bytes);
+    return false;
   }
 }
 
@@ -276,17 +280,6 @@ void Pager::EndFill(Fill* fill, Status status) {
   region.in_flight.fetch_sub(1);
 }
 
-void Pager::Post(Fill* fill) {
-  bool kick = false;
-  {
-    MutexLock lock(filler_mutex_);
-    ready_.push_back(fill);
-    kick = filler_count_ == 1;
-    filler_wanted_.NotifyOne();
-  }
-  if (kick) WakeLeader();
-}
-
 void Pager::Park(Fill* fill) {
   // 1. Who waits holds no memory: else those who wait could hold all of it among them.
   if (fill->filled) {
@@ -297,6 +290,7 @@ void Pager::Park(Fill* fill) {
   // 2. The evictors look at it again and again by themselves: they are woken once.
   const bool first_time = !fill->waits;
   fill->waits = true;
+  if (first_time) fill->region.buffer->waiting_fills.fetch_add(1);
   {
     MutexLock lock(parked_mutex_);
     if (first_time) waiting_since_ns_.emplace(fill, NowNs());
@@ -304,14 +298,29 @@ void Pager::Park(Fill* fill) {
     parked_.push_back(fill);
     parked_count_.store(static_cast<uint32_t>(parked_.size()));
   }
+  // From here on the fill may be another thread's.
   if (first_time) WakeEvictors();
 }
 
 void Pager::EndWait(Fill* fill) {
-  MutexLock lock(parked_mutex_);
-  waiting_since_ns_.erase(fill);
-  waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
   fill->waits = false;
+  fill->region.buffer->waiting_fills.fetch_sub(1);
+  {
+    MutexLock lock(parked_mutex_);
+    waiting_since_ns_.erase(fill);
+    waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
+  }
+  // Those whom its claim held back.
+  if (fill->refusals >= kRefusalsMax) Unpark();
+}
+
+// How long the fill has waited for memory that waits longest; 0 when none does.
+int64_t Pager::OldestWaitNs() {
+  MutexLock lock(parked_mutex_);
+  int64_t oldest_ns = NowNs();
+  const int64_t now = oldest_ns;
+  for (const auto& [fill, since_ns] : waiting_since_ns_) oldest_ns = std::min(oldest_ns, since_ns);
+  return now - oldest_ns;
 }
 
 void Pager::Unpark() {

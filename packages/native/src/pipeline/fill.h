@@ -54,6 +54,8 @@ struct Fill final : StoreCall {
   // It was parked for want of memory, and counts as waiting until it has some.
   bool waits = false;
   uint32_t attempts = 0;
+  // How often there was no memory for it.
+  uint32_t refusals = 0;
   int64_t started_ns = 0;
   std::vector<SlotRun> frames;
   std::shared_ptr<Batch> batch;

@@ -30,13 +30,12 @@ void Pager::Map(Fill* fill, bool hole) {
   region.buffer->InsertMapped(region, fill->first, fill->count);
   if (fill->for_write) {
     region.table[fill->first].MoveTo(PageState::kDirtying, kLasting);
-    region.table.AddDirty(fill->first, 1);
-    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+    region.NoteDirty(fill->first);
   }
   if (fill->heals) Unpoison(region, fill->first, fill->count);
   // 2. The pages themselves. The kernel wakes the waiters with each piece.
   if (hole) {
-    CHECK(uffd_.Zero(begin, bytes) == UffdOutcome::kDone);
+    uffd_.Zero(begin, bytes);
     region.zero_pages.fetch_add(fill->count);
     // The kernel's zero page takes none of the memory that a copy would have.
     if (!moves) region.buffer->ReturnMemory(bytes);
@@ -47,8 +46,8 @@ void Pager::Map(Fill* fill, bool hole) {
         MoveIn(region, page, run);
       } else {
         const bool protect = region.writable && !fill->for_write;
-        CHECK(uffd_.Copy(region.AddressOf(page), region.pool->AddressOf(run.first),
-                         run.count * region.page_bytes, protect) == UffdOutcome::kDone);
+        uffd_.Copy(region.AddressOf(page), region.pool->AddressOf(run.first),
+                   run.count * region.page_bytes, protect);
       }
       page += run.count;
     }
@@ -83,13 +82,13 @@ void Pager::MoveIn(Region& region, PageIndex page, SlotRun run) {
     from += moved;
     left -= moved;
     if (left == 0) return;
-    CHECK(outcome == UffdOutcome::kBusy);
+    CHECK(outcome == UffdOutcome::kBusy || outcome == UffdOutcome::kNoMemory);
     if (attempt < kMoveAttemptsMax) {
       sched_yield();
       continue;
     }
     // Copy what cannot be moved; the frame's memory is given back in exchange.
-    CHECK(uffd_.Copy(to, from, left, false) == UffdOutcome::kDone);
+    uffd_.Copy(to, from, left, false);
     region.pool->ReleaseAddressRange(from, left);
     return;
   }
@@ -105,8 +104,7 @@ void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
     }
     // A thread read the page, then wrote it, before its word said that it was there.
     if (!entry.Replace(&word, kept.In(PageState::kDirtying))) continue;
-    region.table.AddDirty(page, 1);
-    region.buffer->dirty_bytes.fetch_add(region.page_bytes);
+    region.NoteDirty(page);
     PublishDirty(region, page);
     return;
   }

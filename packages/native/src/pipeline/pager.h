@@ -2,9 +2,9 @@
 // its name: fault, fill, map, read_ahead, write_back, evict. The state of a page, which every stage
 // moves on, is specified in docs/page-states.md.
 //
-// Threads: fillers take turns at reading faults (one leads, the others follow and do what would
-// block the leader); evictors make room; the watchdog repeats, follows memory pressure and names
-// what hangs. None of them ever touches an absent page.
+// Threads: fillers read faults and fill what they read; evictors make room; the watchdog repeats,
+// follows memory pressure, names what hangs and replaces threads that do. None of them ever touches
+// an absent page.
 #pragma once
 
 #include <atomic>
@@ -14,16 +14,17 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "os/mutex.h"
+#include "os/thread.h"
 #include "os/unique_fd.h"
 #include "os/userfaultfd.h"
 #include "page/page_buffer.h"
 #include "page/region.h"
 #include "page/region_map.h"
 #include "pipeline/fill.h"
+#include "pipeline/filler_watch.h"
 #include "pipeline/read_ahead.h"
 #include "pipeline/watched_calls.h"
 #include "pipeline/write_back.h"
@@ -63,7 +64,7 @@ class Pager {
   // it on by Post, or calls RunFill from a thread that may wait.
   bool StartFill(Fill* fill);
   void RunFill(Fill* fill);
-  // To a follower.
+  // To a filler that has nothing to do.
   void Post(Fill* fill);
   void FinishFill(Fill* fill, StoreResult result);
   // Makes a failed page an error to touch: SIGBUS, EFAULT in system calls. Wakes who waits there.
@@ -114,11 +115,16 @@ class Pager {
   }
 
  private:
+  // pager.cc
+  Status AddFiller();
+  Status AddEvictor();
+  Status AddThread(const char* name, std::function<void()> function);
+  void WakeFillers();
+
   // fault.cc
   void RunFiller(uint32_t number);
-  void Lead(uint32_t number, std::vector<Fill*>* slow);
-  void AwaitFaults();
-  bool HasWorkButNoFollower();
+  void RunSlowFill(Fill* fill);
+  Fill* TakePosted();
   void HandleFault(const uffd_msg& message, std::vector<Fill*>* slow);
   void HandleMissingFault(Region& region, PageIndex page, bool for_write, pid_t thread_id,
                           std::vector<Fill*>* slow);
@@ -132,9 +138,9 @@ class Pager {
   bool TakeMemoryFor(Fill* fill);
   void Park(Fill* fill);
   void EndWait(Fill* fill);
+  int64_t OldestWaitNs();
   bool ReadWithoutWaiting(Fill* fill, StoreResult* result);
   void SubmitFill(Fill* fill);
-  void WakeLeader();
   void HandleFillError(Fill* fill, const Status& status);
   void SplitFill(Fill* fill);
   void FailFill(Fill* fill, const Status& status);
@@ -158,11 +164,11 @@ class Pager {
 
   // evict.cc
   void RunEvictor();
-  bool EvictOnce(PageBuffer& buffer);
+  bool EvictOnce(PageBuffer& buffer, bool starving);
   void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
   bool MoveOut(const Victim& victim, uint64_t moved_bytes);
   void DropMemory(const Victim& victim, bool remember);
-  void KeepVictim(const Victim& victim);
+  void KeepVictim(const Victim& victim, uint64_t moved_bytes);
   void FinishVictim(const Victim& victim, PageWord before);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();
 
@@ -170,6 +176,8 @@ class Pager {
   void RunWatchdog();
   void RunDueTimers();
   void FollowPressure();
+  void ReplaceHungThreads();
+  void SpareHungStores();
   void NameStalls();
   std::string NameWaitingFills(int64_t now);
 
@@ -178,25 +186,31 @@ class Pager {
   RegionMap regions_;
   ReadAhead read_ahead_;
 
-  uint32_t filler_count_ = 0;
-  uint32_t evictor_count_ = 0;
+  FillerWatch filler_watch_;
+  std::atomic<uint32_t> filler_count_{0};
+  std::atomic<uint32_t> evictor_count_{0};
   uint32_t fault_events_max_ = 0;
   std::atomic<bool> stopping_{false};
-  UniqueFd empty_file_;   // touching a mapping of it is an error
-  UniqueFd leader_wake_;  // eventfd: the leader looks up from its poll
-  std::vector<std::thread> threads_;
+  UniqueFd empty_file_;    // touching a mapping of it is an error
+  UniqueFd posted_count_;  // eventfd: how many fills are posted
+  Mutex threads_mutex_;
+  std::vector<Thread> threads_ GUARDED_BY(threads_mutex_);
   WatchedCalls watched_calls_;
 
-  Mutex filler_mutex_;
-  CondVar filler_wanted_;
-  bool leading_ GUARDED_BY(filler_mutex_) = false;
-  uint32_t idle_followers_ GUARDED_BY(filler_mutex_) = 0;
-  std::deque<Fill*> ready_ GUARDED_BY(filler_mutex_);
+  Mutex posted_mutex_;
+  std::deque<Fill*> posted_ GUARDED_BY(posted_mutex_);
+  // Whether a look at the queue may be worth it.
+  std::atomic<bool> posted_any_{false};
 
-  // The leader's own.
-  const Region* late_region_ = nullptr;
-  PageIndex late_page_ = 0;
-  uint32_t late_messages_ = 0;
+  // Fillers and evictors in calls that may wait for a store, and how many such calls have ended.
+  struct Waiting {
+    std::atomic<uint32_t> threads{0};
+    std::atomic<uint64_t> ended{0};
+    // The watchdog's own: what had ended when it looked last.
+    uint64_t ended_before = 0;
+  };
+  Waiting waiting_fillers_;
+  Waiting waiting_evictors_;
 
   Mutex parked_mutex_;
   std::atomic<uint32_t> parked_count_{0};

@@ -82,7 +82,7 @@ ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex pa
   stream->end = std::max(end, first);
   plan.fill_first = static_cast<PageIndex>(first);
   plan.fill_count = static_cast<PageIndex>(stream->end - first);
-  plan.filled_count = &stream->filled;
+  plan.opens_window = true;
   return plan;
 }
 
@@ -110,6 +110,7 @@ ReadAheadPlan ReadAhead::Strided(Region& region, Stream* stream, PageIndex page)
 }
 
 ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, pid_t thread_id) {
+  MutexLock lock(mutex_);
   Stream* stream = Match(region, page, thread_id);
   stream->used = ++clock_;
   if (stream->last == page && stream->streak == 0) return {};
@@ -118,6 +119,17 @@ ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, pid_t thread_id
   if (stream->streak < kStreakMin) return {};
   return stream->stride == 1 ? Sequential(region, stream, page)
                              : Strided(region, stream, page);
+}
+
+void ReadAhead::NoteFilled(const Region& region, const ReadAheadPlan& plan, PageIndex count) {
+  MutexLock lock(mutex_);
+  for (Stream& stream : streams_) {
+    if (stream.region_number == region.number && stream.stride == 1 &&
+        stream.marker == int64_t{plan.fill_first}) {
+      stream.filled = count;
+      return;
+    }
+  }
 }
 
 void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
@@ -134,7 +146,7 @@ void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
     if (FillOneRunAhead(region, page, &count, cause) && !parks) filled += count;
     i += count;
   }
-  if (plan.filled_count) *plan.filled_count = filled;
+  if (plan.opens_window) read_ahead_.NoteFilled(region, plan, filled);
 }
 
 // Claims what is absent from `page` on, up to `*count`, which becomes how far it got. False: it was

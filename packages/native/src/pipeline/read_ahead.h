@@ -3,8 +3,8 @@
 //
 // A sequence costs one fault a window: the window is mapped as it comes, but for its first page,
 // the marker, which waits on standby; the fault on it starts the window after (the marker of
-// Linux's mm/readahead.c). Guesses of a stride wait on standby all. Called by the leading filler
-// only, which is one thread at a time; takes no lock.
+// Linux's mm/readahead.c). Guesses of a stride wait on standby all. Any filler; a mutex, held for a
+// look at the streams.
 #pragma once
 
 #include <sys/types.h>
@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 
+#include "os/mutex.h"
 #include "page/page_word.h"
 
 namespace umap {
@@ -28,14 +29,16 @@ struct ReadAheadPlan {
   bool parks_first = true;
   // Pages of the window that was reached with this fault, which were read ahead.
   PageIndex used_count = 0;
-  // Where to note how many pages of the new window were really absent, and filled; or null.
-  PageIndex* filled_count = nullptr;
+  // Whether a new window of a sequence begins, which NoteFilled must hear of.
+  bool opens_window = false;
 };
 
 class ReadAhead {
  public:
   // A thread faulted on a page that is not mapped. REQUIRES: region.read_ahead_pages_max > 0.
   ReadAheadPlan OnFault(Region& region, PageIndex page, pid_t thread_id);
+  // How many pages of a plan's new window were really absent, and filled.
+  void NoteFilled(const Region& region, const ReadAheadPlan& plan, PageIndex count);
 
  private:
   struct Stream {
@@ -54,13 +57,14 @@ class ReadAhead {
     uint64_t used = 0;
   };
 
-  Stream* Match(Region& region, PageIndex page, pid_t thread_id);
+  Stream* Match(Region& region, PageIndex page, pid_t thread_id) REQUIRES(mutex_);
   void Resize(Region& region, Stream* stream);
   ReadAheadPlan Sequential(Region& region, Stream* stream, PageIndex page);
   ReadAheadPlan Strided(Region& region, Stream* stream, PageIndex page);
 
-  std::array<Stream, 64> streams_;
-  uint64_t clock_ = 0;
+  Mutex mutex_;
+  std::array<Stream, 64> streams_ GUARDED_BY(mutex_);
+  uint64_t clock_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace umap

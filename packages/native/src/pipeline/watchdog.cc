@@ -21,6 +21,8 @@ constexpr int64_t kPressureIntervalNs = 1'000'000'000;
 constexpr int64_t kStallNs = 3'000'000'000;
 constexpr int64_t kStallRepeatNs = 10'000'000'000;
 constexpr uint64_t kBudgetBytesMin = 16 << 20;
+constexpr int64_t kHungWriteNs = 1'000'000'000;
+constexpr uint32_t kEvictorsMax = 64;
 
 const char* NameOf(StoreOp op) {
   switch (op) {
@@ -109,6 +111,8 @@ void Pager::RunWatchdog() {
       FollowPressure();
       pressure_due_ns = now + kPressureIntervalNs;
     }
+    SpareHungStores();
+    ReplaceHungThreads();
     NameStalls();
     MutexLock lock(timer_mutex_);
     std::chrono::nanoseconds pause = kTick;
@@ -151,6 +155,35 @@ void Pager::FollowPressure() {
       Publish(*region, {EventKind::kPressure, Status::Ok(), 0, 0, budget});
     });
   }
+}
+
+// A store that does not answer keeps the thread that called it. While it does, evictors leave its
+// region alone, lest it takes all of them.
+void Pager::SpareHungStores() {
+  const int64_t now = NowNs();
+  regions_.ForEach([&](Region* region) {
+    watched_calls_.ForEachOf(region, [&](const PendingCall& call) {
+      const bool hangs = call.started_ns != 0 && now - call.started_ns > kHungWriteNs;
+      if (hangs && call.op == StoreOp::kWrite) {
+        region->write_back_not_before_ns.store(now + kHungWriteNs);
+      }
+    });
+  });
+}
+
+// Where every thread of a kind waits for a store, and none has come back since the last look, there
+// is one more: pages of other stores must not wait for this one.
+void Pager::ReplaceHungThreads() {
+  const auto all_hang = [](Waiting& waiting, uint32_t count) {
+    const uint64_t ended = waiting.ended.load();
+    const bool hang = waiting.threads.load() >= count && ended == waiting.ended_before;
+    waiting.ended_before = ended;
+    return hang;
+  };
+  const uint32_t fillers = filler_count_.load();
+  if (all_hang(waiting_fillers_, fillers) && fillers < RegionMap::kReadersMax) AddFiller();
+  const uint32_t evictors = evictor_count_.load();
+  if (all_hang(waiting_evictors_, evictors) && evictors < kEvictorsMax) AddEvictor();
 }
 
 void Pager::NameStalls() {

@@ -78,8 +78,7 @@ void Pager::SettleWrittenPage(Region& region, PageIndex page, bool accepted) {
     if (word.Has(kRewriting)) next = PageState::kDirtying;
     if (!entry.Replace(&word, kept.In(next))) continue;
     if (next != PageState::kClean) return;
-    region.table.AddDirty(page, -1);
-    region.buffer->dirty_bytes.fetch_sub(region.page_bytes);
+    region.NoteClean(page);
     return;
   }
 }
