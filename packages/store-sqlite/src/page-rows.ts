@@ -12,7 +12,9 @@ export type PageRow = [page: number, checksum: number | null, dataId: number | n
 
 type Range = [dataSet: number, first: number, last: number]
 
-const inRange = 'WHERE data_set = ? AND page BETWEEN ? AND ?'
+// The plus signs hide the parameters from the planner. Built with STAT4, SQLite compiles a statement
+// anew for every value that might make for another plan, which took most of the time of a read.
+const inRange = 'WHERE data_set = +? AND page BETWEEN +? AND +?'
 const flushedRows = `SELECT page, checksum, data_id FROM umap_page ${inRange}`
 const stagedRows = `SELECT page, checksum, data_id FROM umap_staged ${inRange}`
 const currentRows = `${stagedRows} UNION ALL ${flushedRows} AND page NOT IN
