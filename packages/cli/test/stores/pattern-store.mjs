@@ -11,6 +11,9 @@
  */
 
 const partBytes = 65_536
+/** SIGKILL at this read, counted from 1. */
+const killAtRead = Number(process.env.TEST_KILL_AT_READ ?? 0)
+let reads = 0
 
 /** @param {number} seed @param {number} part @param {Uint8Array} bytes */
 function fillPart(seed, part, bytes) {
@@ -48,6 +51,8 @@ export function openStore(options) {
     version: process.env.TEST_PATTERN_VERSION,
     /** @param {number} offset @param {Uint8Array} target */
     async read(offset, target) {
+      reads += 1
+      if (reads === killAtRead) process.kill(process.pid, 'SIGKILL')
       if (failAt !== undefined && offset <= failAt && failAt < offset + target.length) {
         throw Object.assign(new Error('the source is gone'), { code: 'PATTERN_GONE' })
       }
