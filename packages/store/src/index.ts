@@ -2,6 +2,14 @@
 // layers that wrap any store.
 
 export { deserializeError, type SerializedError, serializeError } from './error-transfer.ts'
+export {
+  type CacheOptions,
+  type CacheRuntime,
+  type CacheStats,
+  type CacheStore,
+  cache,
+  cacheStore,
+} from './layers/cache.ts'
 export type { LayerRefOptions } from './layers/layer.ts'
 export { type RetryOptions, retry, retryStore } from './layers/retry.ts'
 export { type LayerRuntime, systemRuntime } from './layers/runtime.ts'

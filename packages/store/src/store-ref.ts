@@ -61,7 +61,8 @@ export function storeRef<O>(
  * Turns `{ module, options, parent }` into a reference, and checks a reference that it is given.
  *
  * A package is found as an `import` in the file `parent` finds it; without `parent`, in the working
- * directory and then beside this package. A relative path needs `parent`.
+ * directory and then beside this package. A relative path needs `parent`. An option `store` that is
+ * `{ module, options }` itself, the store below a layer, has the same `parent` unless it has its own.
  *
  * Throws a `TypeError` for anything that is neither form, and a {@link StoreError} with the code
  * 'STORE_MODULE' where a package cannot be found.
@@ -94,7 +95,23 @@ function resolveStoreModule<O>(source: StoreModule<O>): StoreRef<O> {
   if (typeof module !== 'string' || module === '') {
     throw new TypeError(`module must be a package name or a path, not ${show(module)}`)
   }
-  return storeRef(resolveModule(module, parentUrl(parent)), options as O)
+  const from = parentUrl(parent)
+  return storeRef(resolveModule(module, from), withParent(options, from) as O)
+}
+
+// A store that is stacked on another one names it in its option `store`. Where that has no parent
+// of its own, it stands in the same file, a configuration file say, and is found from there.
+function withParent(options: unknown, parent: URL | undefined): unknown {
+  if (parent === undefined || !isObject(options) || !isObject(options.store)) {
+    return options
+  }
+  const { store } = options
+  const isFoundElsewhere = !('module' in store) || store.parent !== undefined
+  return isFoundElsewhere ? options : { ...options, store: { ...store, parent: parent.href } }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object'
 }
 
 function parentUrl(parent: unknown): URL | undefined {
