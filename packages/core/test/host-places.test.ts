@@ -48,7 +48,7 @@ describe.each(places)('a store in a %s', (host) => {
 
   it('gets calls up to concurrencyMax at once, and neighbours up to callBytesMax in one', async () => {
     const [concurrencyMax, callBytesMax] = [6, 4 * pageBytes]
-    const options = { concurrencyMax, callBytesMax, gathers: true }
+    const options = { how: 'gathers', concurrencyMax, callBytesMax }
     const all = concurrencyMax * callBytesMax * 2
     const store = storeRef(countingUrl, { ...options, byteLength: all })
     const region = await umap({ store, host, pageBytes, buffer: { bytes: 2 * all } })
@@ -59,14 +59,10 @@ describe.each(places)('a store in a %s', (host) => {
     await region.close()
   })
 
-  it('has its timers run while calls come without a pause', async () => {
+  it.each(['returns', 'promises'])('that %s at once has its timers run', async (how) => {
     const pageCount = 20_000
-    const options = {
-      byteLength: pageCount * pageBytes,
-      concurrencyMax: 4,
-      callBytesMax: pageBytes,
-    }
-    const store = storeRef(countingUrl, options)
+    const options = { how, concurrencyMax: 4, callBytesMax: pageBytes }
+    const store = storeRef(countingUrl, { ...options, byteLength: pageCount * pageBytes })
     const region = await umap({ store, host, pageBytes, buffer: { bytes: 256 * pageBytes } })
     const words = region.view(Uint32Array)
     // Far from each other, so that no read-ahead hides the calls.

@@ -56,6 +56,25 @@ describe('a call on a JavaScript store', () => {
     expect(new Uint8Array(arena)[4096 + 512]).toBe(0)
   })
 
+  it('says whether it was answered at once', async () => {
+    const ends: Completion[] = []
+    for (const [read, answered] of [
+      [() => 'hole', true],
+      [
+        () => {
+          throw new Error('on purpose')
+        },
+        true,
+      ],
+      [async () => undefined, false],
+    ] as [PageStore['read'], boolean][]) {
+      const { calls, arena } = await hostOf({ read })
+      expect(calls.run(readCall, arena, (...completion) => ends.push(completion))).toBe(answered)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(ends.map(([, outcome]) => outcome)).toEqual([1, 2, 0])
+  })
+
   it('writes from its part of the arena, and waits', async () => {
     const written: number[] = []
     const { run, arena } = await hostOf({

@@ -1,8 +1,8 @@
-// Stores that show how they are called. Every byte of a page says what the store counted: with
-// `gathers`, its reads wait for each other until `concurrencyMax` of them are in flight; else they
-// answer at once, and what is counted are the ticks of a timer.
+// Stores that show how they are called. The first words of what they read say what they counted:
+// with `how` 'gathers', reads wait for each other until `concurrencyMax` of them are in flight; with
+// 'returns' and 'promises' they answer at once, and what is counted are the ticks of a timer.
 
-export function openStore({ byteLength, gathers, concurrencyMax, callBytesMax }) {
+export function openStore({ byteLength, how, concurrencyMax, callBytesMax }) {
   let ticks = 0
   let inFlight = []
   let inFlightMax = 0
@@ -10,7 +10,7 @@ export function openStore({ byteLength, gathers, concurrencyMax, callBytesMax })
   const tick = () => {
     ticks += 1
   }
-  if (!gathers) setInterval(tick, 1).unref()
+  if (how !== 'gathers') setInterval(tick, 1).unref()
   const gather = (_offset, target) =>
     new Promise((resolve) => {
       inFlight.push({ target, resolve })
@@ -36,7 +36,7 @@ export function openStore({ byteLength, gathers, concurrencyMax, callBytesMax })
   return {
     byteLength,
     capabilities: { writable: false, concurrencyMax, callBytesMax, atomicFlush: false },
-    read: gathers ? gather : tell,
+    read: { gathers: gather, returns: tell, promises: async (...call) => tell(...call) }[how],
     close() {},
   }
 }
