@@ -2,17 +2,23 @@
 // has uploaded since. Remembers which objects it replaced before any manifest named them.
 
 import { type ChunkName, type ChunkTable, isSameChunk } from './chunk-table.ts'
+import type { JournalRecord, StagingJournal } from './staging-journal.ts'
 
 /** A chunk table that knows in what it differs from the manifest's. */
 export class ChunkView {
   readonly #session: string
+  readonly #ownSessions: Set<string>
+  readonly #journal: StagingJournal | undefined
   readonly #table: ChunkTable
   readonly #changed = new Set<number>()
   #committed: ChunkTable
   #lastSequence = 0
 
-  constructor(committed: ChunkTable, session: string) {
+  /** What is replaced is told to `journal`. */
+  constructor(committed: ChunkTable, session: string, journal: StagingJournal | undefined) {
     this.#session = session
+    this.#ownSessions = new Set([session])
+    this.#journal = journal
     this.#committed = committed
     this.#table = committed.copy()
   }
@@ -32,6 +38,31 @@ export class ChunkView {
     return this.#lastSequence
   }
 
+  /** Sessions whose objects are this writer's: of this opening, and of those that it goes on from. */
+  get ownSessions(): ReadonlySet<string> {
+    return this.#ownSessions
+  }
+
+  /** Goes back to where an earlier opening was. */
+  restore(records: readonly JournalRecord[]): void {
+    for (const record of records) {
+      if (record[0] === 'object') {
+        const [, chunk, session, sequence] = record
+        this.#ownSessions.add(session)
+        this.#table.set(chunk, { session, sequence })
+        this.#note(chunk)
+      } else if (record[0] === 'hole') {
+        this.#table.set(record[1], undefined)
+        this.#note(record[1])
+      }
+    }
+  }
+
+  /** What `restore` needs. */
+  records(): JournalRecord[] {
+    return [...this.#changed].map((chunk) => recordOf(chunk, this.#table.get(chunk)))
+  }
+
   /** A name for a new object. */
   newName(): ChunkName {
     this.#lastSequence += 1
@@ -41,7 +72,8 @@ export class ChunkView {
   /** Puts `name`, or a hole, in place of `chunk`. Returns an own object that nothing names now. */
   replace(chunk: number, name: ChunkName | undefined): ChunkName | undefined {
     const before = this.#table.get(chunk)
-    const isOwn = before?.session === this.#session
+    this.#journal?.append(recordOf(chunk, name))
+    const isOwn = before !== undefined && this.#ownSessions.has(before.session)
     this.#table.set(chunk, name)
     this.#note(chunk)
     return isOwn && !isSameChunk(before, this.#committed.get(chunk)) ? before : undefined
@@ -64,7 +96,7 @@ export class ChunkView {
   uncommitted(): ChunkName[] {
     return [...this.#changed].flatMap((chunk) => {
       const name = this.#table.get(chunk)
-      return name?.session === this.#session ? [name] : []
+      return name !== undefined && this.#ownSessions.has(name.session) ? [name] : []
     })
   }
 
@@ -75,4 +107,8 @@ export class ChunkView {
       this.#changed.add(chunk)
     }
   }
+}
+
+function recordOf(chunk: number, name: ChunkName | undefined): JournalRecord {
+  return name === undefined ? ['hole', chunk] : ['object', chunk, name.session, name.sequence]
 }

@@ -12,11 +12,13 @@ import { ChunkUploads } from './chunk-uploads.ts'
 import { ChunkView } from './chunk-view.ts'
 import { corruptError, versionGoneError } from './errors.ts'
 import { Garbage } from './garbage.ts'
-import type { ManifestChain } from './manifest-chain.ts'
+import { encodeManifest, type Manifest } from './manifest.ts'
+import type { ManifestChain, NextState } from './manifest-chain.ts'
 import type { DatasetObjects } from './objects.ts'
 import type { DatasetSettings } from './options.ts'
 import { Staging } from './staging.ts'
 import { StagingFile } from './staging-file.ts'
+import type { JournalRecord, StagingJournal } from './staging-journal.ts'
 
 /** What one opening counts. */
 export interface DatasetStats extends S3StoreStats {
@@ -35,6 +37,10 @@ export interface DatasetParts {
   /** 16 hexadecimal digits that no other opening has. */
   readonly session: string
   readonly writable: boolean
+  /** Told what is staged and uploaded; removed by `close`. */
+  readonly journal?: StagingJournal
+  /** What an earlier opening told it. */
+  readonly records?: readonly JournalRecord[]
 }
 
 /** What a call may be given; it may be left out when a store is used by itself. */
@@ -63,6 +69,8 @@ export class DatasetStore implements PageStore {
   readonly #objects: DatasetObjects
   readonly #chain: ManifestChain
   readonly #settings: DatasetSettings
+  readonly #session: string
+  readonly #journal: StagingJournal | undefined
   readonly #view: ChunkView
   readonly #staging: Staging
   readonly #blocks: BlockReader
@@ -74,7 +82,8 @@ export class DatasetStore implements PageStore {
   // Objects up to this number may be named by a manifest that was sent.
   #sentSequence = 0
 
-  constructor({ s3, objects, chain, settings, session, writable }: DatasetParts) {
+  constructor(parts: DatasetParts) {
+    const { s3, objects, chain, settings, session, writable, journal, records = [] } = parts
     const { shape, chunks } = chain.manifest
     this.byteLength = shape.byteLength
     this.capabilities = Object.freeze({
@@ -87,12 +96,19 @@ export class DatasetStore implements PageStore {
     this.#objects = objects
     this.#chain = chain
     this.#settings = settings
-    this.#view = new ChunkView(chunks, session)
-    this.#staging = new Staging(new StagingFile(settings.stagingDirectory, shape.blockBytes))
+    this.#session = session
+    this.#journal = journal
+    this.#view = new ChunkView(chunks, session, journal)
+    this.#view.restore(records)
+    this.#staging = new Staging(
+      new StagingFile(settings.stagingDirectory, shape.blockBytes, journal?.stagingPath),
+      journal,
+    )
+    this.#staging.restore(records)
     this.#blocks = new BlockReader((name, from, byteLength, signal) =>
       objects.getChunk(name, from, byteLength, signal),
     )
-    this.#garbage = new Garbage(objects, session, settings.readerGraceMs)
+    this.#garbage = new Garbage(objects, this.#view.ownSessions, settings.readerGraceMs)
     this.#uploads = new ChunkUploads(
       {
         staging: this.#staging,
@@ -100,7 +116,7 @@ export class DatasetStore implements PageStore {
         shapeOf: (chunk) => this.#shapeOf(chunk),
         readBase: (chunk, at, target) => this.#readBase(chunk, at, target),
         put: (name, object) => objects.putChunk(name, object),
-        replaced: (name) => this.#garbage.replaced(name, name.sequence > this.#sentSequence),
+        replaced: (name) => this.#replaced(name),
       },
       shape.chunkBytes,
     )
@@ -194,6 +210,7 @@ export class DatasetStore implements PageStore {
     }
     await this.#garbage.idle()
     this.#staging.close()
+    this.#journal?.remove()
     this.#s3.close()
   }
 
@@ -346,8 +363,13 @@ export class DatasetStore implements PageStore {
     this.#staging.drop(chunk)
     const old = this.#view.replace(chunk, undefined)
     if (old !== undefined) {
-      this.#garbage.replaced(old, old.sequence > this.#sentSequence)
+      this.#replaced(old)
     }
+  }
+
+  #replaced(name: ChunkName): void {
+    const isKnownToNobody = name.session === this.#session && name.sequence > this.#sentSequence
+    this.#garbage.replaced(name, isKnownToNobody)
   }
 
   async #flushNow(): Promise<void> {
@@ -363,15 +385,10 @@ export class DatasetStore implements PageStore {
       this.#garbage.findOrphans(this.#chain.manifest),
     ])
     // 2. One object that names them all.
-    const manifest = await this.#chain.swap((current) => {
-      this.#view.commit(current.chunks)
-      if (this.#view.changed.size === 0) {
-        return undefined
-      }
-      const chunks = this.#view.snapshot()
-      this.#sentSequence = this.#view.lastSequence
-      return { chunks, retired: this.#garbage.retiredBy(current, chunks, this.#view.changed) }
-    })
+    const manifest = await this.#chain.swap(
+      (current) => this.#nextState(current),
+      (id) => this.#journal?.append(['sent', id]),
+    )
     // 3. What is in it need not be staged any more, unless it was written again meanwhile.
     this.#view.commit(manifest.chunks)
     for (const staged of this.#staging.all()) {
@@ -380,8 +397,28 @@ export class DatasetStore implements PageStore {
         this.#staging.drop(staged.chunk)
       }
     }
+    this.#settleJournal()
     // 4. What it lets go is garbage. Nobody waits for that.
     this.#garbage.collect(manifest)
+  }
+
+  #nextState(current: Manifest): NextState | undefined {
+    this.#view.commit(current.chunks)
+    const { changed } = this.#view
+    if (changed.size === 0) {
+      return undefined
+    }
+    const chunks = this.#view.snapshot()
+    this.#sentSequence = this.#view.lastSequence
+    return { chunks, retired: this.#garbage.retiredBy(current, chunks, changed) }
+  }
+
+  #settleJournal(): void {
+    const { manifest, etag } = this.#chain.current
+    this.#journal?.settle(encodeManifest(manifest), etag, this.#objects.etagForm, () => [
+      ...this.#view.records(),
+      ...this.#staging.records(),
+    ])
   }
 
   #partsOf(offset: number, byteLength: number): ChunkPart[] {

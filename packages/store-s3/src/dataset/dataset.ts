@@ -5,13 +5,14 @@ import { randomBytes } from 'node:crypto'
 import { type OpenStoreContext, StoreError, storeErrorCodes } from '@umap/store'
 import type { S3Access } from '../s3-access.ts'
 import { ChunkTable, SessionNames } from './chunk-table.ts'
-import { DatasetStore } from './dataset-store.ts'
-import { noDatasetError } from './errors.ts'
-import { chunkCountOf, encodeManifest, type Manifest } from './manifest.ts'
+import { type DatasetParts, DatasetStore } from './dataset-store.ts'
+import { lostStagingError, noDatasetError, versionGoneError } from './errors.ts'
+import { chunkCountOf, decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 import { ManifestChain, newStateId, readManifest, type StoredManifest } from './manifest-chain.ts'
 import { DatasetObjects } from './objects.ts'
 import { type DatasetOptions, type DatasetSettings, datasetSettings, shapeOf } from './options.ts'
 import { deleteStaleProbes, probeConditionalPut } from './probe.ts'
+import { StagingJournal } from './staging-journal.ts'
 
 /**
  * Opens the data set under `options.prefix`. The store's `close` closes `s3`.
@@ -20,6 +21,8 @@ import { deleteStaleProbes, probeConditionalPut } from './probe.ts'
  * rejects with 'STORE_UNSUPPORTED' where it has no conditional writes. Without `context.access` it
  * is opened for writing where that works, else read-only. Rejects with 'S3_NOT_FOUND' where there
  * is none and `create` is not set, with 'STORE_SIZE' where it is not as the options want it.
+ *
+ * An opening that repeats another one (`context.session`) goes on with what that had staged.
  */
 export async function openDataset(
   s3: S3Access,
@@ -28,14 +31,50 @@ export async function openDataset(
 ): Promise<DatasetStore> {
   const settings = datasetSettings(options)
   const objects = new DatasetObjects(s3, settings.prefix)
+  const parts = { s3, objects, settings, session: randomBytes(8).toString('hex') }
+  if (context.session !== undefined && context.access !== 'read-only') {
+    const again = goOn(objects, settings, context.session)
+    if (again !== undefined) {
+      return new DatasetStore({ ...parts, ...again, writable: true })
+    }
+    if (context.version !== undefined && context.access === 'read-write') {
+      throw lostStagingError(objects.where, settings.stagingDirectory)
+    }
+  }
   const writable = await prepareWriting(objects, settings, context)
   const names = new SessionNames()
   const found =
     (await readManifest(objects, names)) ?? (await make(objects, names, settings, writable))
   checkWishes(found.manifest, settings, objects.where)
+  if (!writable && context.version !== undefined && context.version !== found.manifest.id) {
+    throw versionGoneError(objects.where, context.version)
+  }
   const chain = new ManifestChain(objects, names, found)
-  const session = randomBytes(8).toString('hex')
-  return new DatasetStore({ s3, objects, chain, settings, session, writable })
+  if (!writable || context.session === undefined) {
+    return new DatasetStore({ ...parts, chain, writable })
+  }
+  const journal = StagingJournal.create(settings.stagingDirectory, context.session)
+  journal.settle(encodeManifest(found.manifest), found.etag, objects.etagForm, () => [])
+  return new DatasetStore({ ...parts, chain, writable, journal })
+}
+
+// The host of the store died. What it had staged is on the disk, what it had uploaded in the bucket.
+function goOn(
+  objects: DatasetObjects,
+  settings: DatasetSettings,
+  session: string,
+): Pick<DatasetParts, 'chain' | 'journal' | 'records'> | undefined {
+  const found = StagingJournal.find(settings.stagingDirectory, session)
+  if (found === undefined) {
+    return undefined
+  }
+  const { etag, etagForm, records } = found.contents
+  const names = new SessionNames()
+  const manifest = decodeManifest(found.contents.manifest, names, `the copy of ${objects.where}`)
+  objects.etagForm = etagForm
+  const sent = records.flatMap((record) => (record[0] === 'sent' ? [record[1]] : []))
+  const chain = new ManifestChain(objects, names, { manifest, etag }, sent)
+  return { chain, records, journal: found.journal }
 }
 
 async function prepareWriting(

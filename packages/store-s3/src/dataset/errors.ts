@@ -44,6 +44,14 @@ export function versionGoneError(where: string, opened: string): StoreError {
   )
 }
 
+/** What a dead host had staged cannot be found. */
+export function lostStagingError(where: string, directory: string): StoreError {
+  return new StoreError(
+    `what was written to ${where} and not flushed is gone: there is no trace of it in ${directory}`,
+    { code: storeErrorCodes.flushLost },
+  )
+}
+
 /** There is nothing to open. */
 export function noDatasetError(where: string): StoreError {
   return new StoreError(`there is no data set at ${where}; create: true makes one`, {

@@ -9,7 +9,7 @@ import type { DatasetObjects } from './objects.ts'
 /** The garbage of one opening for writing. */
 export class Garbage {
   readonly #objects: DatasetObjects
-  readonly #session: string
+  readonly #ownSessions: ReadonlySet<string>
   readonly #graceMs: number
   /** Retired, and not in a manifest yet. */
   #found: RetiredChunk[] = []
@@ -18,9 +18,9 @@ export class Garbage {
   readonly #deleted = new Set<string>()
   #collecting: Promise<void> = Promise.resolve()
 
-  constructor(objects: DatasetObjects, session: string, graceMs: number) {
+  constructor(objects: DatasetObjects, ownSessions: ReadonlySet<string>, graceMs: number) {
     this.#objects = objects
-    this.#session = session
+    this.#ownSessions = ownSessions
     this.#graceMs = graceMs
   }
 
@@ -110,7 +110,7 @@ export class Garbage {
     const orphans = new Map<string, ChunkName>()
     try {
       for await (const name of this.#objects.listChunks()) {
-        if (name.session !== this.#session) {
+        if (!this.#ownSessions.has(name.session)) {
           orphans.set(chunkKey(name), name)
         }
       }

@@ -49,10 +49,23 @@ export class ManifestChain {
   #conflict: Error | undefined
   #isLostForCertain = false
 
-  constructor(objects: DatasetObjects, names: SessionNames, current: StoredManifest) {
+  /** `sent` are attempts of an earlier opening that this one goes on from. */
+  constructor(
+    objects: DatasetObjects,
+    names: SessionNames,
+    current: StoredManifest,
+    sent: readonly string[] = [],
+  ) {
     this.#objects = objects
     this.#names = names
     this.#current = current
+    for (const id of sent.filter((attempt) => attempt !== current.manifest.id)) {
+      this.#unresolved.add(id)
+    }
+  }
+
+  get current(): StoredManifest {
+    return this.#current
   }
 
   get manifest(): Manifest {
@@ -88,11 +101,15 @@ export class ManifestChain {
    * Swaps the manifest for the one that `next` makes of the current one, and returns it. `next` is
    * called again after a state of this opening turned out to have become current; it returns
    * undefined when nothing is left to change, and then the current manifest is returned.
+   * `beforeSending` is told the id of each attempt.
    *
    * Rejects with 'S3_CONFLICT', now and from then on, where another writer was first. After any
    * other rejection nobody knows whether the swap was made; the next call finds out.
    */
-  async swap(next: (current: Manifest) => NextState | undefined): Promise<Manifest> {
+  async swap(
+    next: (current: Manifest) => NextState | undefined,
+    beforeSending: (id: string) => void,
+  ): Promise<Manifest> {
     for (let attempt = 1; ; attempt++) {
       this.throwIfLost()
       const state = next(this.manifest)
@@ -100,6 +117,7 @@ export class ManifestChain {
         return this.manifest
       }
       const wanted = this.#successor(state)
+      beforeSending(wanted.id)
       const outcome = await this.#attempt(wanted)
       if (outcome === 'done') {
         return wanted

@@ -3,7 +3,15 @@
 // only this thread can answer.
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import { isRetryableCode, StoreError, storeErrorCodes } from '@umap/store'
 
@@ -11,12 +19,15 @@ import { isRetryableCode, StoreError, storeErrorCodes } from '@umap/store'
 export class StagingFile {
   readonly slotBytes: number
   readonly #directory: string
+  readonly #path: string | undefined
   readonly #free: number[] = []
   #slotCount = 0
   #file: { readonly fd: number; readonly leftover?: string } | undefined
 
-  constructor(directory: string, slotBytes: number) {
+  /** In `directory`, without a name; with `filePath` under that, and left there by `close`. */
+  constructor(directory: string, slotBytes: number, filePath?: string) {
     this.#directory = directory
+    this.#path = filePath
     this.slotBytes = slotBytes
   }
 
@@ -29,6 +40,16 @@ export class StagingFile {
     const slot = this.#free.pop() ?? this.#slotCount
     this.#slotCount = Math.max(this.#slotCount, slot + 1)
     return slot
+  }
+
+  /** Takes over the slots of an earlier opening of the same file. */
+  adopt(slots: ReadonlySet<number>): void {
+    this.#slotCount = Math.max(-1, ...slots) + 1
+    for (let slot = 0; slot < this.#slotCount; slot++) {
+      if (!slots.has(slot)) {
+        this.#free.push(slot)
+      }
+    }
   }
 
   /** Gives a slot back. The disk space comes back when all slots are free. */
@@ -79,6 +100,9 @@ export class StagingFile {
   }
 
   #open(): { readonly fd: number } {
+    if (this.#file === undefined && this.#path !== undefined) {
+      this.#file = { fd: openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o600) }
+    }
     if (this.#file === undefined) {
       const file = path.join(this.#directory, `umap-s3-${randomBytes(8).toString('hex')}`)
       const fd = openSync(file, 'wx+', 0o600)

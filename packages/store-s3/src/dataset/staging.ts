@@ -3,6 +3,7 @@
 
 import { RangeSet } from './range-set.ts'
 import type { StagingFile } from './staging-file.ts'
+import type { JournalRecord, StagingJournal } from './staging-journal.ts'
 
 /** What is staged of one chunk. A chunk that is staged anew is another object. */
 export interface StagedChunk {
@@ -21,11 +22,41 @@ export interface StagedChunk {
 /** All staged bytes of a data set. */
 export class Staging {
   readonly #file: StagingFile
+  readonly #journal: StagingJournal | undefined
   readonly #chunks = new Map<number, StagedChunk>()
 
-  /** The slots of `file` are the blocks of chunks. */
-  constructor(file: StagingFile) {
+  /** The slots of `file` are the blocks of chunks. What happens is told to `journal`. */
+  constructor(file: StagingFile, journal: StagingJournal | undefined) {
     this.#file = file
+    this.#journal = journal
+  }
+
+  /** Goes back to where an earlier opening was: all of it counts as written just now. */
+  restore(records: readonly JournalRecord[]): void {
+    for (const record of records) {
+      if (record[0] === 'drop') {
+        this.#chunks.delete(record[1])
+      } else if (record[0] === 'write') {
+        const [, chunk, at, byteLength, slots] = record
+        const staged = this.#chunks.get(chunk) ?? this.#add(chunk)
+        staged.version += 1
+        staged.ranges.add(at, at + byteLength)
+        const first = Math.floor(at / this.#file.slotBytes)
+        for (const [index, slot] of slots.entries()) {
+          staged.slots.set(first + index, slot)
+        }
+      }
+    }
+    this.#file.adopt(new Set(this.all().flatMap(({ slots }) => [...slots.values()])))
+  }
+
+  /** What `restore` needs. */
+  records(): JournalRecord[] {
+    return this.all().flatMap((staged) =>
+      staged.ranges
+        .within(0, Number.MAX_SAFE_INTEGER)
+        .map(({ from, to }) => this.#recordOf(staged, from, to)),
+    )
   }
 
   get usedBytes(): number {
@@ -58,6 +89,7 @@ export class Staging {
       done += part.byteLength
     }
     staged.ranges.add(at, at + bytes.byteLength)
+    this.#journal?.append(this.#recordOf(staged, at, at + bytes.byteLength))
   }
 
   /** Copies what is staged of `chunk` from `at` on over `target`. */
@@ -81,8 +113,12 @@ export class Staging {
 
   drop(chunk: number): void {
     const staged = this.#chunks.get(chunk)
+    if (staged === undefined) {
+      return
+    }
+    this.#journal?.append(['drop', chunk])
     this.#chunks.delete(chunk)
-    for (const slot of staged?.slots.values() ?? []) {
+    for (const slot of staged.slots.values()) {
       this.#file.give(slot)
     }
   }
@@ -103,6 +139,15 @@ export class Staging {
     }
     this.#chunks.set(chunk, staged)
     return staged
+  }
+
+  #recordOf(staged: StagedChunk, from: number, to: number): JournalRecord {
+    const { slotBytes } = this.#file
+    const slots: number[] = []
+    for (let block = Math.floor(from / slotBytes); block * slotBytes < to; block++) {
+      slots.push(staged.slots.get(block) as number)
+    }
+    return ['write', staged.chunk, from, to - from, slots]
   }
 
   #slotOf(staged: StagedChunk, block: number): number {

@@ -4,10 +4,13 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { openStore, type S3StoreOptions } from '@umap/store-s3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { useFake } from '../fake/use-fake.ts'
 import { s3TestServer } from '../server/s3-server.ts'
 import { expectBytes } from './data-sets.ts'
@@ -78,7 +81,10 @@ async function readState(options: S3StoreOptions): Promise<Buffer> {
 async function killOften(count: number, options: S3StoreOptions, throughUmap: boolean) {
   const made = { ...options, create: true, byteLength, chunkBytes }
   await (await openStore(made, { access: 'read-write' })).close()
-  const wishes = { ...options, readerGraceMs: 0, stagingBytes: 4 * chunkBytes }
+  // The killed leave what they staged, for an hour.
+  const stagingDirectory = mkdtempSync(path.join(tmpdir(), 'umap-killed-'))
+  onTestFinished(() => rmSync(stagingDirectory, { recursive: true, force: true }))
+  const wishes = { ...options, readerGraceMs: 0, stagingBytes: 4 * chunkBytes, stagingDirectory }
   let atGeneration = 0
   let next = new Writer()
   for (let kill = 1; kill <= count; kill++) {

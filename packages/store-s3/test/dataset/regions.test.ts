@@ -2,7 +2,7 @@
 // bytes when another writer was first. The engine's own model test covers them too.
 
 import { umap } from '@umap/core'
-import { memoryStore } from '@umap/store'
+import { memoryStore, storeRef } from '@umap/store'
 import { openStore, s3Store } from '@umap/store-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { s3TestServer } from '../server/s3-server.ts'
@@ -64,6 +64,33 @@ describe.skipIf(server === undefined)('a region over a data set', () => {
     expectBytes(Buffer.from(saved.view(Uint8Array)), ours)
     await using winner = await openRegion('contested')
     expectBytes(Buffer.from(winner.view(Uint8Array)), theirs)
+  })
+
+  it('has-what-was-written-though-the-host-of-its-store-died', async () => {
+    const options = { ...optionsOf('dying'), byteLength, chunkBytes }
+    await (await openStore({ ...options, create: true }, { access: 'read-write' })).close()
+    const writesLeft = new Int32Array(new SharedArrayBuffer(4))
+    const url = new URL('./programs/dying-store.mjs', import.meta.url)
+    const store = storeRef(url, { s3: options, writesLeft })
+    const buffer = { bytes: 24 * pageBytes }
+    const region = await umap({ store, access: 'read-write', pageBytes, buffer })
+    region.on('error', () => undefined)
+    const bytes = pattern(1, byteLength)
+    for (const writes of [3, 7, 5]) {
+      // Neither flushed when the host dies, nor still in the buffer when they are read.
+      Atomics.store(writesLeft, 0, writes)
+      region.view(Uint8Array).set(bytes)
+      expect(Atomics.load(writesLeft, 0)).toBe(0)
+      expectBytes(Buffer.from(region.view(Uint8Array)), bytes)
+      bytes.reverse()
+    }
+    bytes.reverse()
+    await region.close()
+    const reader = await openStore(options, { access: 'read-only' })
+    const found = Buffer.alloc(byteLength)
+    await reader.read(0, found, { signal: new AbortController().signal })
+    expectBytes(found, bytes)
+    await reader.close()
   })
 
   it('makes-holes-of-what-is-discarded', async () => {
