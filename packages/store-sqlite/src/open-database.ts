@@ -1,9 +1,8 @@
-// Finds, makes, grows and opens a data set in its database, and refuses what is neither. Runs once
+// Makes, grows and opens a data set in its database, and refuses what is neither. Runs once
 // for each opening, in the thread that runs the store.
 
 import { randomUUID } from 'node:crypto'
-import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
-import path from 'node:path'
+import { existsSync } from 'node:fs'
 import { type OpenStoreContext, StoreError, storeErrorCodes } from '@umap/store'
 import {
   type Connection,
@@ -13,6 +12,7 @@ import {
   whileBusy,
 } from './connection.ts'
 import { errorCode, sqliteErrorCodes, toStoreError } from './errors.ts'
+import { findFile, wantsToWrite } from './find-file.ts'
 import { defaultName, defaultPageBytes, type SqliteStoreRefOptions } from './options.ts'
 import { checkSchema, createSchema } from './schema.ts'
 import { lockForWriting, type WriterLock } from './writer-lock.ts'
@@ -82,72 +82,10 @@ function explain(error: unknown, options: SqliteStoreRefOptions): StoreError {
   return failure
 }
 
-/** Looks before opening, as the opening of a pipe can block. Returns a path without links. */
-function findFile(options: SqliteStoreRefOptions): string {
-  const stats = statIfThere(options.path)
-  if (stats === undefined) {
-    return newFile(options)
-  }
-  if (!stats.isFile()) {
-    const kind = stats.isDirectory() ? 'a directory' : 'not a regular file'
-    throw new StoreError(`${options.path} is ${kind}; a database is a regular file`, {
-      code: storeErrorCodes.unsupported,
-    })
-  }
-  return realpathSync(options.path)
-}
-
-function statIfThere(file: string): Stats | undefined {
-  try {
-    return statSync(file, { throwIfNoEntry: false })
-  } catch (error) {
-    throw fileError(error, `open ${file}`)
-  }
-}
-
-// SQLite makes the file itself, and would say of everything that it cannot open it.
-function newFile({ path: file, create, byteLength }: SqliteStoreRefOptions): string {
-  if (create !== true) {
-    throw new StoreError(`there is no file ${file}; create: true with byteLength makes one`, {
-      code: 'ENOENT',
-    })
-  }
-  if (byteLength === undefined) {
-    throw new StoreError(`there is no file ${file}, and create needs byteLength to make one`, {
-      code: storeErrorCodes.size,
-    })
-  }
-  try {
-    accessSync(path.dirname(file), constants.W_OK | constants.X_OK)
-    return path.join(realpathSync(path.dirname(file)), path.basename(file))
-  } catch (error) {
-    throw fileError(error, `create ${file}`)
-  }
-}
-
-/** Whether to open for writing, where that is left to us: whether it is permitted. */
-function wantsToWrite(file: string, { access }: OpenStoreContext): boolean {
-  if (access === 'read-only') {
-    return false
-  }
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK)
-    // The log and the lock are files beside the database.
-    accessSync(path.dirname(file), constants.W_OK | constants.X_OK)
-    return true
-  } catch (error) {
-    if (access === 'read-write') {
-      throw fileError(error, `open ${file} and its directory read-write`)
-    }
-    return false
-  }
-}
-
 /** Makes the tables, the data set or its new end, whichever is missing. */
 async function prepare(options: SqliteStoreRefOptions, file: string): Promise<void> {
   const { byteLength } = options
-  const isThere = statIfThere(file) !== undefined
-  const found = isThere ? await lookAt(options, file) : undefined
+  const found = existsSync(file) ? await lookAt(options, file) : undefined
   if (byteLength === undefined || (found !== undefined && found.byteLength >= byteLength)) {
     return
   }
@@ -323,11 +261,6 @@ function checkSize(options: SqliteStoreRefOptions, { byteLength }: DataSet): voi
     `${labelOf(options)} has ${byteLength} bytes, not byteLength ${wanted}; ${remedy}`,
     { code: storeErrorCodes.size },
   )
-}
-
-function fileError(error: unknown, doing: string): StoreError {
-  const message = error instanceof Error ? error.message : String(error)
-  return new StoreError(`cannot ${doing}: ${message}`, { code: errorCode(error), cause: error })
 }
 
 function nameOf({ name }: SqliteStoreRefOptions): string {

@@ -40,17 +40,24 @@ async function killOnce(victim: Victim, mode: 'store' | 'region') {
   const args = [program, file, String(seed), String(flushed + 1), mode]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
-  // One in eight dies on its way to the first write.
-  const delayMs = random.below(40)
-  const diesEarly = random.below(8) === 0
-  const kill = () => setTimeout(() => child.kill('SIGKILL'), diesEarly ? delayMs * 3 : delayMs)
-  let timer = diesEarly ? kill() : undefined
+  // One in eight dies on its way to the first write, most of the others inside of a flush.
+  const kind = random.below(8)
+  const [line, delayMs] =
+    kind === 0
+      ? ['', random.below(120)]
+      : kind < 4
+        ? ['ready', random.below(40)]
+        : [`flushing ${flushed + 1 + random.below(3)}`, random.below(6)]
+  const kill = () => setTimeout(() => child.kill('SIGKILL'), delayMs)
+  let timer = line === '' ? kill() : undefined
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
-    timer ??= kill()
+    if (stdout.includes(line)) {
+      timer ??= kill()
+    }
   })
   children.add(child)
   const [code, signal] = await once(child, 'close')
