@@ -7,7 +7,7 @@ import { s3Store } from '@umap/store-s3'
 
 const { options, pageBytes, bufferBytes, partBytes } = JSON.parse(process.argv[2])
 
-await using region = await umap({
+const region = await umap({
   store: s3Store(options),
   pageBytes,
   buffer: { bytes: bufferBytes },
@@ -24,3 +24,4 @@ for (let from = 0; from < bytes.byteLength; from += partBytes) {
 }
 const seconds = (performance.now() - startMs) / 1000
 console.log(JSON.stringify({ hashes, errors, seconds, stats: region.stats() }))
+await region.close()

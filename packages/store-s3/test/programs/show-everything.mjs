@@ -26,10 +26,13 @@ async function showStore() {
 async function showRegion() {
   const ref = s3Store(options)
   console.log(inspect(ref, { depth: 20 }))
-  await using region = await umap({ store: ref, pageBytes: 4096 })
+  const region = await umap({ store: ref, pageBytes: 4096 })
   region.on('error', (error) => show('event', error))
-  await region.prefault({ offset: 0, byteLength: region.byteLength })
-  console.log(`read ${region.byteLength} bytes`, region.stats(), inspect(region.handle))
+  await region
+    .prefault({ offset: 0, byteLength: region.byteLength })
+    .finally(() => console.log(region.stats(), inspect(region.handle)))
+  console.log(`read ${region.byteLength} bytes`)
+  await region.close()
 }
 
 await showStore().catch((error) => show('opening failed', error))
