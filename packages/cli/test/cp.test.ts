@@ -12,6 +12,7 @@ import {
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { makeWorkplace, testStore } from './run-cp.ts'
+import { mainPath, runProgram } from './run-umap.ts'
 import { patternBytes } from './stores/pattern-store.mjs'
 
 const kibibyte = 1024
@@ -29,7 +30,7 @@ describe('umap cp', () => {
     const bytes = patternFile(place.path('a'))
     const ended = await place.cp(['a', 'b'])
     expect(ended).toMatchObject({ code: 0 })
-    expect(ended.stdout).toMatch(/^copied 1,000\.1 KiB|^copied 1000\.1 KiB|^copied 1,000 KiB/)
+    expect(ended.stdout).toMatch(/^copied 1,000 KiB in \d+ s: /)
     expect(ended.stdout).toContain('all verified')
     expect(ended.stderr).toMatch(/^copying: 0 %, 0 bytes of /)
     expect(readFileSync(place.path('b')).equals(bytes)).toBe(true)
@@ -122,6 +123,30 @@ describe('umap cp', () => {
     const healed = await place.cp(args)
     expect(JSON.parse(healed.stdout)).toMatchObject({ writtenBytes: 64 * kibibyte })
     expect(readFileSync(place.path('b')).equals(patternBytes(from))).toBe(true)
+  })
+})
+
+describe('progress of umap cp', () => {
+  it('is-a-bar-with-rate-and-time-left-on-a-terminal', () => {
+    const place = makeWorkplace()
+    const to = testStore('forgetful-store', { path: place.path('b') })
+    const command = [mainPath, 'cp', testStore('pattern-store', from), to, '--create']
+    const spawn = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'
+    const ended = runProgram('python3', ['-c', spawn, process.execPath, ...command], {
+      env: { ...process.env, XDG_STATE_HOME: place.path('state'), TEST_WRITE_DELAY_MS: '200' },
+    })
+    expect(ended.code).toBe(0)
+    expect(ended.stdout).toMatch(
+      /copying \[=+ +\] \d+ % [\d.,]+ KiB of 1,000 KiB, .*\/s, \d+ s left/,
+    )
+    expect(ended.stdout).toMatch(/verifying \[/)
+    expect(ended.stdout).toMatch(/copied 1,000 KiB in [^\n]*\n$/)
+  })
+
+  it('is-nothing-when-quiet', async () => {
+    const place = makeWorkplace()
+    const ended = await place.cp([testStore('pattern-store', from), 'b', '--quiet'])
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
   })
 })
 
