@@ -42,6 +42,11 @@ export function checkBody(output: GetObjectCommandOutput, expected: Expectation)
   }
   const found = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(output.ContentRange ?? '')
   const [from, last, total] = (found ?? []).slice(1).map(Number)
+  if (total !== undefined && total < range.to) {
+    throw new StoreError(`cannot ${doing}: the object has ${total} bytes only`, {
+      code: s3ErrorCodes.changed,
+    })
+  }
   if (from !== range.from || last !== range.to - 1) {
     throw unfit(doing, `is of another range`)
   }

@@ -208,7 +208,7 @@ export class DatasetStore implements PageStore {
     if (this.#chain.isSettled) {
       this.#garbage.discard(this.#view.uncommitted())
     }
-    await this.#garbage.idle()
+    await this.#garbage.end()
     this.#staging.close()
     this.#journal?.remove()
     this.#s3.close()

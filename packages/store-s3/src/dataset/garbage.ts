@@ -6,6 +6,9 @@ import { type ChunkName, type ChunkTable, chunkKey } from './chunk-table.ts'
 import type { Manifest, RetiredChunk } from './manifest.ts'
 import type { DatasetObjects } from './objects.ts'
 
+// Nobody should wait for a server that is away only to tidy up there.
+const endTimeoutMs = 5_000
+
 /** The garbage of one opening for writing. */
 export class Garbage {
   readonly #objects: DatasetObjects
@@ -16,6 +19,7 @@ export class Garbage {
   #orphans: Promise<ChunkName[] | undefined> | undefined
   /** Deleted, and perhaps still in the current manifest. */
   readonly #deleted = new Set<string>()
+  readonly #ending = new AbortController()
   #collecting: Promise<void> = Promise.resolve()
 
   constructor(objects: DatasetObjects, ownSessions: ReadonlySet<string>, graceMs: number) {
@@ -89,15 +93,17 @@ export class Garbage {
     this.#collecting = this.#collecting.then(() => this.#delete(names))
   }
 
-  /** Resolves when nothing is being deleted any more. Never rejects. */
-  idle(): Promise<void> {
-    return this.#collecting
+  /** Resolves when nothing is being deleted any more, or soon. Never rejects. */
+  async end(): Promise<void> {
+    const timer = setTimeout(() => this.#ending.abort(), endTimeoutMs)
+    await this.#collecting
+    clearTimeout(timer)
   }
 
   // What cannot be deleted now stays in the manifest's list for a later flush or opening.
   async #delete(names: readonly ChunkName[]): Promise<void> {
     try {
-      await this.#objects.deleteChunks(names)
+      await this.#objects.deleteChunks(names, this.#ending.signal)
     } catch {
       return
     }

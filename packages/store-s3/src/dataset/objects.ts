@@ -17,6 +17,7 @@ export type PutOutcome = { readonly etag: string } | 'refused'
 /** How a server wants ETags in If-Match; found out by the probe. */
 export type EtagForm = 'quoted' | 'unquoted'
 
+const deletesAtOnce = 1000
 const unfitCodes: ReadonlySet<string> = new Set([s3ErrorCodes.changed, s3ErrorCodes.response])
 const chunkKeyPattern = /^([0-9a-f]{16})\/([0-9a-f]{8})$/
 
@@ -71,9 +72,10 @@ export class DatasetObjects {
     await this.#s3.put(this.#chunk(name), body)
   }
 
-  async deleteChunks(names: readonly ChunkName[]): Promise<void> {
-    if (names.length > 0) {
-      await this.#s3.delete(names.map((name) => this.#chunk(name)))
+  async deleteChunks(names: readonly ChunkName[], signal: AbortSignal): Promise<void> {
+    for (let at = 0; at < names.length; at += deletesAtOnce) {
+      const keys = names.slice(at, at + deletesAtOnce).map((name) => this.#chunk(name))
+      await this.#s3.delete(keys, { signal })
     }
   }
 

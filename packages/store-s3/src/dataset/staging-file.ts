@@ -44,7 +44,9 @@ export class StagingFile {
 
   /** Takes over the slots of an earlier opening of the same file. */
   adopt(slots: ReadonlySet<number>): void {
-    this.#slotCount = Math.max(-1, ...slots) + 1
+    for (const slot of slots) {
+      this.#slotCount = Math.max(this.#slotCount, slot + 1)
+    }
     for (let slot = 0; slot < this.#slotCount; slot++) {
       if (!slots.has(slot)) {
         this.#free.push(slot)

@@ -126,6 +126,22 @@ describe('a server that does as it is told', () => {
     expect(fake.s3.keys('b', 'careless/')).toEqual([])
   })
 
+  it('is-not-asked-twice-for-what-a-torn-chunk-has-not', async () => {
+    const options = optionsOf('torn')
+    const store = await open(options)
+    await store.write(0, pattern(1, chunkBytes))
+    await store.flush()
+    const [key] = fake.s3.keys('b', 'torn/chunks/') as [string]
+    for (const bytes of [0, 1, 30_000]) {
+      const object = fake.s3.objects.get(`b/${key}`)
+      fake.s3.put('b', key, object?.slice(0, bytes) as Buffer)
+      await expect(readRange(store, 0, chunkBytes)).rejects.toMatchObject({ code: 'S3_CORRUPT' })
+      fake.s3.put('b', key, Buffer.concat([object?.slice(0, object.byteLength) as Buffer]))
+    }
+    expect(store.stats().retries).toBe(0)
+    await store.close()
+  })
+
   it('spares-what-a-stale-listing-shows', async () => {
     const options = optionsOf('stale')
     const first = await open(options)
