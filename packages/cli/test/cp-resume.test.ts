@@ -147,6 +147,27 @@ describe('an interrupted umap cp', () => {
     expect(readFileSync(place.path('b')).equals(bytes)).toBe(true)
   })
 
+  it('gives-up-on-a-FROM-that-does-not-hold-still-where-it-is-asked-to-look', async () => {
+    const place = makeWorkplace()
+    const env = { TEST_UNSTEADY: '1' }
+    const ended = await place.cp(args(place, '--verify', 'both'), { env })
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(
+      /FROM changes while it is copied \(CP_SOURCE_CHANGED\)\numap: copy a /,
+    )
+  })
+
+  it('leaves-a-file-alone-that-is-no-journal', async () => {
+    const place = makeWorkplace()
+    writeFileSync(place.path('letter'), 'Dear Sir')
+    for (const more of [[], ['--force']]) {
+      const ended = await place.cp(args(place, '--journal', 'letter', ...more))
+      expect(ended.code).toBe(1)
+      expect(ended.stderr).toMatch(/letter is there, and is no journal of umap cp \(CP_JOURNAL\)/)
+    }
+    expect(readFileSync(place.path('letter'), 'utf8')).toBe('Dear Sir')
+  })
+
   it('believes-no-journal-of-a-TO-that-was-removed-or-changed', async () => {
     const removed = makeWorkplace()
     await removed.cp(args(removed), { env: { TEST_KILL_AT_CALL: '20' } })

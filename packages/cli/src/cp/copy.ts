@@ -95,14 +95,15 @@ async function openJournal(
     byteLength: from.byteLength,
     chunkBytes: chooseChunkBytes(from, opened.store, options.flushBytes),
   }
+  const found = await Journal.load(options.journalFile)
   // A TO that had to be made holds nothing of what an old journal may say.
-  const found = opened.isNew || options.force ? undefined : await Journal.load(options.journalFile)
-  if (found !== undefined) {
+  if (found !== undefined && !opened.isNew && !options.force) {
     const why = whyNotResumable(found.header, header)
     if (why === undefined) return { journal: found, isResumed: true, toIsEmpty: false }
     await found.close()
     throw why
   }
+  await found?.close()
   const toIsEmpty =
     opened.isEmpty || (!options.force && (await refuseData(options, opened, header)))
   const journal = await Journal.create(options.journalFile, header)

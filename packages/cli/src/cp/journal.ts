@@ -43,7 +43,7 @@ export class Journal {
     this.header = header
   }
 
-  /** The journal at `file` as it was left, undefined where there is none or nothing of use in it. */
+  /** The journal at `file` as it was left, undefined where there is none. Refuses another file. */
   static async load(file: string): Promise<Journal | undefined> {
     let text: string
     try {
@@ -53,7 +53,8 @@ export class Journal {
       throw journalError(file, error)
     }
     const { header, entries, validBytes } = parse(text)
-    if (header === undefined) return undefined
+    // A journal is made with its header in it, so this is something that is not ours to replace.
+    if (header === undefined) throw noJournal(file)
     try {
       const handle = await open(file, 'r+')
       // The next line must not be added to half a line.
@@ -171,6 +172,13 @@ async function syncDirectory(directory: string): Promise<void> {
   } catch {
     // Not everywhere can a directory be opened or synced; there is no other way then.
   }
+}
+
+function noJournal(file: string): CopyError {
+  return new CopyError(`${file} is there, and is no journal of umap cp`, {
+    code: copyErrorCodes.journal,
+    wayOut: 'remove it, or name another file with --journal',
+  })
 }
 
 function journalError(file: string, error: unknown): CopyError {

@@ -120,12 +120,16 @@ function fileOf(fd: number | undefined): string | undefined {
   return `${dev}:${ino}`
 }
 
+// Options that say how a store is made or how large it must be, not which one it is.
+const makingOptions: readonly string[] = ['create', 'byteLength', 'pageBytes', 'chunkBytes']
+
 /**
  * A digest that two references share when they name the same store: of module and options, save
- * for `create` and `byteLength`, which say how it is opened. A path is followed through links.
+ * for those that say how it is made. A path is followed through links.
  */
 export function identityOf(ref: StoreRef): string {
-  const { create: _, byteLength: __, ...options } = (ref.options ?? {}) as Record<string, unknown>
+  const entries = Object.entries((ref.options ?? {}) as Record<string, unknown>)
+  const options = Object.fromEntries(entries.filter(([name]) => !makingOptions.includes(name)))
   const place = typeof options.path === 'string' ? fileAt(options.path) : undefined
   const named = [
     ref.url,

@@ -13,6 +13,8 @@
 const partBytes = 65_536
 /** SIGKILL at this read, counted from 1. */
 const killAtRead = Number(process.env.TEST_KILL_AT_READ ?? 0)
+/** The first byte of each read is another one each time. */
+const isUnsteady = process.env.TEST_UNSTEADY === '1'
 let reads = 0
 
 /** @param {number} seed @param {number} part @param {Uint8Array} bytes */
@@ -59,6 +61,7 @@ export function openStore(options) {
       const part = bytes.subarray(offset, offset + target.length)
       if (part.every((byte) => byte === 0)) return 'hole'
       target.set(part)
+      if (isUnsteady) target[0] = reads
       return undefined
     },
     close() {},
