@@ -130,12 +130,12 @@ describeSqlite('through umap', () => {
     await writer.close()
   })
 
-  it('what-was-written-back-outlives-the-store-host', async () => {
+  it.each(['worker', 'process'] as const)('staged-pages-outlive-a-host-%s', async (host) => {
     const file = newPath()
     const byteLength = 4 * 2 ** 20
     const buffer = { bytes: 2 ** 20 }
     const store = sqliteStore({ path: file, create: true, byteLength })
-    const region = await umap({ store, access: 'read-write', buffer })
+    const region = await umap({ store, access: 'read-write', buffer, host })
     const words = region.view(Float64Array)
     for (let index = 0; index < words.length; index++) words[index] = index + 1
     await region.evict()
@@ -143,14 +143,14 @@ describeSqlite('through umap', () => {
     expect(queryNumber(file, 'SELECT count(*) FROM umap_page')).toBe(0)
     // A store of somebody else ends the worker in which ours runs too.
     const deadly = storeRef(new URL('./programs/deadly-store.mjs', import.meta.url), {})
-    await expect(umap({ store: deadly })).rejects.toMatchObject({
+    await expect(umap({ store: deadly, host })).rejects.toMatchObject({
       cause: { code: 'STORE_HOST_DIED' },
     })
     await region.flush()
     expect(queryNumber(file, 'SELECT count(*) FROM umap_page')).toBe(64)
     expect(words.findIndex((value, index) => value !== index + 1)).toBe(-1)
     await region.close()
-    await using again = await umap({ store, buffer })
+    await using again = await umap({ store, buffer, host })
     const wrong = again.view(Float64Array).findIndex((value, index) => value !== index + 1)
     expect(wrong).toBe(-1)
   })
