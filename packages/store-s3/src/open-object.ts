@@ -6,6 +6,10 @@ import { s3ErrorCodes } from './errors.ts'
 import { ObjectStore } from './object-store.ts'
 import type { S3Access } from './s3-access.ts'
 
+// A region in use waits for a server that is away. A wrong endpoint looks the same, and whoever has
+// just typed one wants to know.
+const openTimeoutMs = 10_000
+
 /** What an object is asked to be. */
 export interface ObjectOptions {
   readonly key: string
@@ -25,7 +29,7 @@ export async function openObject(
       code: storeErrorCodes.readOnly,
     })
   }
-  const facts = await s3.head(options.key)
+  const facts = await s3.head(options.key, { retryTimeoutMs: openTimeoutMs })
   if (facts === undefined) {
     throw new StoreError(`there is no object ${name}`, { code: s3ErrorCodes.notFound })
   }

@@ -19,6 +19,8 @@ export interface Attempt {
 /** What a call says about itself. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
+  /** Retries end sooner than the client's limit says. */
+  readonly retryTimeoutMs?: number | undefined
   /** Bytes that are sent before an answer can come; they extend the patience. */
   readonly sentBytes?: number
 }
@@ -81,8 +83,8 @@ export class S3Requests {
     attempt: (attempt: Attempt) => Promise<T>,
     options: CallOptions = {},
   ): Promise<T> {
-    const { signal } = options
-    const deadlineMs = performance.now() + this.#limits.retryTimeoutMs
+    const { signal, retryTimeoutMs = Number.POSITIVE_INFINITY } = options
+    const deadlineMs = performance.now() + Math.min(retryTimeoutMs, this.#limits.retryTimeoutMs)
     for (let failures = 0; ; ) {
       signal?.throwIfAborted()
       await this.#gate.enter(deadlineMs, signal)

@@ -30,6 +30,8 @@ export interface ByteRange {
 export interface S3CallOptions {
   /** Ends the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
+  /** Retries end after this time where the client's limit is longer. */
+  readonly retryTimeoutMs?: number
 }
 
 /** An object without its bytes. */
@@ -192,7 +194,7 @@ class SdkAccess implements S3Access {
     )
   }
 
-  async head(key: string, { signal }: S3CallOptions = {}): Promise<S3ObjectFacts | undefined> {
+  async head(key: string, options: S3CallOptions = {}): Promise<S3ObjectFacts | undefined> {
     const doing = `look at ${this.#name(key)}`
     try {
       const output = await this.#requests.run(
@@ -201,7 +203,7 @@ class SdkAccess implements S3Access {
           this.#client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }), {
             abortSignal,
           }),
-        { signal },
+        options,
       )
       const { ContentLength: byteLength, ETag: etag } = output
       if (byteLength === undefined || etag === undefined) {

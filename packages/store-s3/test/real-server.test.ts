@@ -1,60 +1,18 @@
 // Objects on a real server, mapped: a scan through a small buffer, a server that is away for a
 // while in the middle of it, objects that change, and what a server says that refuses.
 
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { openStore, type S3ClientOptions } from '@umap/store-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ObjectStore } from '../dist/object-store.js'
 import { Pattern } from './fake/pattern.ts'
+import { hashesOf, scan } from './scan.ts'
 import { s3TestServer } from './server/s3-server.ts'
 
 const mib = 2 ** 20
-const partBytes = mib
 // The length of the outage; 20 in a soak.
 const awaySeconds = Number(process.env.UMAP_TEST_S3_AWAY_SECONDS ?? 3)
 const server = await s3TestServer()
-
-interface ScanResult {
-  readonly hashes: readonly string[]
-  readonly errors: readonly string[]
-  readonly seconds: number
-  readonly stats: { readonly storeErrors: number; readonly faults: number }
-}
-
-/** A scan in a program of its own; `onStarted` runs when its first part was read. */
-async function scan(
-  options: { bucket: string; key: string; client: S3ClientOptions },
-  onStarted: () => Promise<void> = async () => {},
-): Promise<ScanResult> {
-  const program = fileURLToPath(new URL('programs/scan.mjs', import.meta.url))
-  const work = { options, pageBytes: 65_536, bufferBytes: 8 * mib, partBytes }
-  const child = spawn(process.execPath, [program, JSON.stringify(work)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'exit')
-  const lines: string[] = []
-  let started: Promise<void> | undefined
-  for await (const line of createInterface({ input: child.stdout })) {
-    started ??= onStarted()
-    lines.push(line)
-  }
-  await started
-  expect((await exited)[0]).toBe(0)
-  return JSON.parse(lines.at(-1) ?? '') as ScanResult
-}
-
-function hashesOf(pattern: Pattern): string[] {
-  return Array.from({ length: Math.ceil(pattern.byteLength / partBytes) }, (_, part) => {
-    const from = part * partBytes
-    const bytes = pattern.slice(from, Math.min(pattern.byteLength, from + partBytes))
-    return createHash('sha256').update(bytes).digest('hex')
-  })
-}
 
 // Without a server, which the run says at its end.
 describe.skipIf(server === undefined)('an object on a real server', () => {

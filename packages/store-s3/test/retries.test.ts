@@ -8,6 +8,7 @@ import { retryBudgetEarned, retryBudgetMax } from '../dist/retry-budget.js'
 import { Pattern } from './fake/pattern.ts'
 import { useFake } from './fake/use-fake.ts'
 import { randomFrom } from './random.ts'
+import { hashesOf, scan } from './scan.ts'
 
 const fake = useFake()
 const mib = 2 ** 20
@@ -178,48 +179,77 @@ describe('a server that is away', () => {
   })
 })
 
-it('a-scan-with-one-percent-of-failures-sees-no-wrong-byte', async () => {
-  const seed = Number(process.env.UMAP_S3_SEED ?? Date.now() % 2 ** 32)
-  const byteLength = Number(process.env.UMAP_TEST_S3_SCAN_MIB ?? 1024) * mib
-  console.log(`scan of ${byteLength} bytes: repeat with UMAP_S3_SEED=${seed}`)
-  const random = randomFrom(seed)
-  const scanned = new Pattern(byteLength, seed)
-  fake.s3.putGenerated('b', 'scan', scanned.asObject())
-  const client = fake.clientOptions
-  const store = (await openStore({ bucket: 'b', key: 'scan', client })) as ObjectStore
-  let faults = 0
+/** One answer in `answers` is an error, a lost connection or a body that ends too early. */
+function failSometimes(
+  answers: number,
+  random: (below: number) => number,
+  onFault: () => void,
+): void {
   fake.s3.script = ({ operation, range }) => {
-    if (operation !== 'get' || random(100) > 0) {
+    if (operation !== 'get' || random(answers) > 0) {
       return undefined
     }
-    faults += 1
+    onFault()
     const afterBytes = random((range?.to ?? 1) - (range?.from ?? 0))
-    const status = { kind: 'status', status: 503, code: 'ServiceUnavailable' } as const
-    return [
-      status,
-      { kind: 'reset', afterBytes } as const,
-      { kind: 'truncate', afterBytes } as const,
-    ][random(3)]
+    const kind = (['reset', 'truncate', 'status'] as const)[random(3)] ?? 'status'
+    return kind === 'status'
+      ? { kind, status: 503, code: 'ServiceUnavailable' }
+      : { kind, afterBytes }
   }
-  const callBytes = 256 * 1024
-  let next = 0
-  const reader = async () => {
-    const target = new Uint8Array(callBytes)
-    for (let offset = next; offset < byteLength; offset = next) {
-      // One call apart, so that calls are not put together: more requests, more failures.
-      next += 2 * callBytes
-      next = next >= byteLength && offset % (2 * callBytes) === 0 ? callBytes : next
-      await store.read(offset, target)
-      expect(scanned.findWrongByte(offset, target)).toBeUndefined()
+}
+
+describe('a-scan-with-failures', () => {
+  const seed = Number(process.env.UMAP_S3_SEED ?? Date.now() % 2 ** 32)
+
+  it('sees-no-wrong-byte-and-spends-no-more-than-the-budget', async () => {
+    const byteLength = Number(process.env.UMAP_TEST_S3_SCAN_MIB ?? 1024) * mib
+    console.log(`scan of ${byteLength} bytes: repeat with UMAP_S3_SEED=${seed}`)
+    const random = randomFrom(seed)
+    const scanned = new Pattern(byteLength, seed)
+    fake.s3.putGenerated('b', 'scan', scanned.asObject())
+    const client = fake.clientOptions
+    const store = (await openStore({ bucket: 'b', key: 'scan', client })) as ObjectStore
+    let faults = 0
+    failSometimes(100, random, () => {
+      faults += 1
+    })
+    const callBytes = 512 * 1024
+    let next = 0
+    const reader = async () => {
+      const target = new Uint8Array(callBytes)
+      for (let offset = next; offset < byteLength; offset = next) {
+        // One call apart, so that calls are not put together: more requests, more failures.
+        next += 2 * callBytes
+        next = next >= byteLength && offset % (2 * callBytes) === 0 ? callBytes : next
+        await store.read(offset, target)
+        expect(scanned.findWrongByte(offset, target)).toBeUndefined()
+      }
     }
-  }
-  await Promise.all(Array.from({ length: 8 }, reader))
-  const { neededBytes, fetchedBytes, retries, retriesLeft, requests } = store.stats()
-  expect(neededBytes).toBe(byteLength)
-  expect(fetchedBytes).toBe(byteLength)
-  expect(faults).toBeGreaterThan(0)
-  expect(retries).toBe(faults)
-  expect(retries).toBeLessThanOrEqual(retryBudgetMax + retryBudgetEarned * requests)
-  expect(retriesLeft).toBeGreaterThan(0)
-  await store.close()
-}, 120_000)
+    await Promise.all(Array.from({ length: 8 }, reader))
+    const { neededBytes, fetchedBytes, retries, retriesLeft, requests } = store.stats()
+    expect(neededBytes).toBe(byteLength)
+    expect(fetchedBytes).toBe(byteLength)
+    expect(faults).toBeGreaterThan(0)
+    expect(retries).toBe(faults)
+    expect(retries).toBeLessThanOrEqual(retryBudgetMax + retryBudgetEarned * requests)
+    expect(retriesLeft).toBeGreaterThan(0)
+    await store.close()
+  }, 120_000)
+
+  it('is-nothing-to-a-program-that-maps-the-object', async () => {
+    const mapped = new Pattern(64 * mib, seed)
+    fake.s3.putGenerated('b', 'mapped', mapped.asObject())
+    let faults = 0
+    // The engine asks for much at once, so that there are few answers.
+    failSometimes(10, randomFrom(seed), () => {
+      faults += 1
+    })
+    const options = { bucket: 'b', key: 'mapped', client: fake.clientOptions }
+    const { hashes, errors, stats } = await scan(options)
+    console.log(`mapped scan: UMAP_S3_SEED=${seed}, ${faults} of ${fake.s3.requests.length} failed`)
+    expect(faults).toBeGreaterThan(0)
+    expect(hashes).toEqual(hashesOf(mapped))
+    expect(errors).toEqual([])
+    expect(stats.storeErrors).toBe(0)
+  }, 60_000)
+})
