@@ -124,10 +124,11 @@ class Repeater {
         )
         return result
       } catch (error) {
-        const signal = signalOf?.()
-        if (signal?.aborted || !mayRepeat(op, error)) {
+        if (!mayRepeat(op, error)) {
           throw error
         }
+        const signal = signalOf?.()
+        signal?.throwIfAborted()
         pausedMs += await this.#pauseBefore(attempt, pausedMs, error, signal)
       }
     }

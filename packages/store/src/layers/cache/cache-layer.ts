@@ -104,8 +104,8 @@ export class CacheLayer {
   ): Promise<void | 'hole'> {
     const { inner } = this.#parts
     const [first, last] = this.#blocksOf(offset, target.byteLength)
-    if (last < first || offset < 0 || offset + target.byteLength > inner.byteLength) {
-      // Nothing to cache, or the store below says what is wrong with it.
+    if (last < first) {
+      // Nothing is asked for; the store below knows what to say to that.
       return await inner.read(offset, target, options)
     }
     const unlock = await this.#locks.acquire(first, last, options?.signal)
@@ -251,7 +251,18 @@ export class CacheLayer {
   }
 
   #blocksOf(offset: number, byteLength: number): [first: number, last: number] {
-    const { blockBytes } = this.#parts.file.header
+    const { blockBytes, byteLength: size } = this.#parts.file.header
+    const isInside =
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(byteLength) &&
+      offset >= 0 &&
+      byteLength >= 0 &&
+      offset + byteLength <= size
+    if (!isInside) {
+      throw new StoreError(`${byteLength} bytes at ${offset} are not inside a store of ${size}`, {
+        code: storeErrorCodes.range,
+      })
+    }
     const last = Math.ceil((offset + byteLength) / blockBytes) - 1
     return [Math.floor(offset / blockBytes), last]
   }
