@@ -19,6 +19,8 @@ export interface CrashPlan {
   readonly pageBytes: number
   readonly pageCount: number
   readonly canDiscard: boolean
+  /** Of the opening that is killed. */
+  readonly session: string
   /** Generations that are written and flushed before the one that is killed; at least 1. */
   readonly flushCount: number
   readonly moment: CrashMoment

@@ -23,7 +23,8 @@ process.once('message', async (plan: CrashPlan) => {
 
 async function run(plan: CrashPlan): Promise<void> {
   const killer = await startKiller()
-  const store = await openStoreRef(plan.ref, { access: 'read-write' })
+  const store = await openStoreRef(plan.ref, { access: 'read-write', session: plan.session })
+  say(`version ${store.version === undefined ? '' : JSON.stringify(store.version)}`)
   let flushMs = 0
   for (let generation = 1; generation <= plan.flushCount; generation++) {
     await writeGeneration(store, plan, generation)
@@ -40,6 +41,7 @@ async function run(plan: CrashPlan): Promise<void> {
       return writeGeneration(store, plan, last, true)
     case 'written':
       await writeGeneration(store, plan, last)
+      say('written')
       return killNow()
     case 'flushing':
       await writeGeneration(store, plan, last)

@@ -13,6 +13,8 @@ export interface CrashOutcome {
   readonly flushed: number
   /** The flush of the generation after it was started. */
   readonly isFlushing: boolean
+  /** The version of the store when it was opened. */
+  readonly version: string | undefined
 }
 
 /** Runs `plan` in a process that is dead when this resolves. */
@@ -53,7 +55,12 @@ export async function crash(plan: CrashPlan, timeoutMs: number): Promise<CrashOu
   }
   const flushes = [...stdout.matchAll(/^flushed (\d+)$/gm)].map((match) => Number(match[1]))
   const flushed = Math.max(0, ...flushes)
-  return { flushed, isFlushing: /^flushing$/m.test(stdout) && flushed <= plan.flushCount }
+  const version = /^version (".*")$/m.exec(stdout)?.[1]
+  return {
+    flushed,
+    version: version === undefined ? undefined : (JSON.parse(version) as string),
+    isFlushing: /^flushing$/m.test(stdout) && flushed <= plan.flushCount,
+  }
 }
 
 async function send(child: ReturnType<typeof fork>, plan: CrashPlan): Promise<void> {

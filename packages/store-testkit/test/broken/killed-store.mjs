@@ -1,17 +1,32 @@
-// A store in one file, to be killed: a flush puts a new file in the place of the old one. `bug`
-// takes that away in one of several ways.
+// A store in one file, to be killed: a flush puts a new file in the place of the old one, and what
+// was not flushed is in a file of the session. `bug` takes that away in one of several ways.
 
-import { open, readFile, rename, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 
-export async function openStore({ file, bug }) {
-  let bytes = await readFile(file)
-  let dirty = new Map()
+export async function openStore({ file, bug }, { session } = {}) {
+  const staged = `${file}-${session}`
   const pageBytes = 4096
+  let bytes = await readFile(staged).catch(() => readFile(file))
+  let dirty = new Map()
 
   async function inPlace(offset, source) {
     const handle = await open(file, 'r+')
     await handle.write(source, 0, source.byteLength, offset)
     await handle.close()
+  }
+
+  async function change(offset, source) {
+    bytes = Buffer.from(bytes)
+    bytes.set(source, offset)
+    dirty.set(offset, source.slice())
+    if (
+      bug === 'writes the file before it flushes' ||
+      bug === 'may leave a part of a flush, and says so'
+    ) {
+      await inPlace(offset, source)
+    } else if (session !== undefined && bug !== 'forgets what its session had written') {
+      await writeFile(staged, bytes)
+    }
   }
 
   async function commit() {
@@ -24,6 +39,7 @@ export async function openStore({ file, bug }) {
       await writeFile(`${file}.new`, bytes)
       await rename(`${file}.new`, file)
     }
+    await rm(staged, { force: true })
     dirty = new Map()
   }
 
@@ -31,22 +47,15 @@ export async function openStore({ file, bug }) {
     byteLength: bytes.byteLength,
     capabilities: {
       writable: true,
-      concurrencyMax: 4,
+      concurrencyMax: 1,
       callBytesMax: 8 * pageBytes,
       atomicFlush: bug !== 'may leave a part of a flush, and says so',
     },
     async read(offset, target) {
       target.set(bytes.subarray(offset, offset + target.byteLength))
     },
-    async write(offset, source) {
-      bytes = Buffer.from(bytes)
-      bytes.set(source, offset)
-      dirty.set(offset, source.slice())
-      const isDirect =
-        bug === 'writes the file before it flushes' ||
-        bug === 'may leave a part of a flush, and says so'
-      if (isDirect) await inPlace(offset, source)
-    },
+    write: change,
+    discard: (offset, byteLength) => change(offset, new Uint8Array(byteLength)),
     async flush() {
       if (bug !== 'keeps everything until it is closed') await commit()
     },

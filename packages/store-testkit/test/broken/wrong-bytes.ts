@@ -101,6 +101,24 @@ export const storesWithWrongBytes: readonly BrokenStore[] = [
     ],
   },
   {
+    bug: 'goes on filling its target when it has settled',
+    Store: class extends SoundStore {
+      override async read(offset: number, target: Uint8Array) {
+        const answer = await super.read(offset, target)
+        if (answer !== 'hole') {
+          const bytes = target.slice()
+          setImmediate(() => target.set(bytes))
+        }
+        return answer
+      }
+    },
+    foundBy: [
+      'reading: does not touch its target once it has settled',
+      'an aborted call: leaves its target alone once it has settled',
+      'close: leaves targets of calls in flight alone when it has resolved',
+    ],
+  },
+  {
     bug: 'writes behind its target',
     Store: class extends SoundStore {
       protected override fill(offset: number, target: Uint8Array) {

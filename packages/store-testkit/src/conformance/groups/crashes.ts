@@ -1,10 +1,12 @@
 // Stores whose process is killed with SIGKILL, and that are opened again. Needs a reference that
 // another process can open.
 
-import { resolveStoreRef } from '@umap/store'
+import { randomUUID } from 'node:crypto'
+import { type OpenStoreContext, openStoreRef, type PageStore, resolveStoreRef } from '@umap/store'
 import { type CrashOutcome, crash } from '../crash.ts'
 import { actionOf, type CrashMoment, type CrashPlan, flushedBytesOf } from '../crash-plan.ts'
-import { expectThat, fail, firstDifference } from '../expect.ts'
+import { expectBytes, expectThat, fail, firstDifference } from '../expect.ts'
+import { Subject } from '../subject.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { Trial } from '../trial.ts'
 
@@ -25,6 +27,16 @@ export const crashes: TestGroup = {
       needs: ['writable', 'ref'],
       isSlow: true,
       run: (trial) => killAndLook(trial, { when: 'flushed' }, 1),
+    },
+    {
+      name: 'and opened again by its session has all that was written, or is refused',
+      contract:
+        'when the host of a store dies, the engine opens the store again with the session of the' +
+        ' first opening, and goes on. Writes that had resolved must be there, flushed or not, or' +
+        ' the opening (or the read) must be rejected: older bytes would be a lost update.',
+      needs: ['writable', 'ref'],
+      isSlow: true,
+      run: openAgainBySession,
     },
     {
       name: 'between write and flush has the state of the last flush',
@@ -52,16 +64,37 @@ export const crashes: TestGroup = {
   ],
 }
 
-async function killAndLook(trial: Trial, moment: CrashMoment, flushCount: number): Promise<void> {
-  const plan: CrashPlan = {
-    ref: resolveStoreRef(trial.ref()),
-    seed: trial.random.integer(2 ** 32),
-    pageBytes: trial.pageBytes,
-    pageCount: Math.min(pageCountMax, Math.floor(trial.subject.byteLength / trial.pageBytes)),
-    canDiscard: trial.subject.store.discard !== undefined,
-    flushCount,
-    moment,
+async function openAgainBySession(trial: Trial): Promise<void> {
+  const plan = planCrash(trial, { when: 'written' }, 1)
+  await trial.subject.close()
+  const { version } = await crash(plan, crashTimeoutMs)
+  const { session } = plan
+  let store: PageStore
+  try {
+    const context = { access: 'read-write', session, ...(version !== undefined && { version }) }
+    store = await openStoreRef(plan.ref, context as OpenStoreContext)
+  } catch {
+    return
   }
+  const subject = new Subject(store, trial.options.deadlineMs)
+  try {
+    for (let page = 0; page < plan.pageCount; page++) {
+      const found = new Uint8Array(plan.pageBytes).fill(0xa5)
+      const offset = page * plan.pageBytes
+      const result = await subject.startRead(offset, found).settled
+      if (result.ok) {
+        const bytes = result.value === 'hole' ? new Uint8Array(plan.pageBytes) : found
+        const what = `page ${page}, opened again by the session that had written it`
+        expectBytes(bytes, flushedBytesOf(plan, plan.flushCount + 1, page), offset, what)
+      }
+    }
+  } finally {
+    await subject.close()
+  }
+}
+
+async function killAndLook(trial: Trial, moment: CrashMoment, flushCount: number): Promise<void> {
+  const plan = planCrash(trial, moment, flushCount)
   await trial.subject.close()
   const outcome = await crash(plan, crashTimeoutMs)
   expectThat(outcome.flushed >= flushCount, `only ${outcome.flushed} of ${flushCount} flushes`)
@@ -71,6 +104,19 @@ async function killAndLook(trial: Trial, moment: CrashMoment, flushCount: number
     pages.push(await subject.bytes(page * plan.pageBytes, plan.pageBytes))
   }
   checkPages(plan, outcome, pages, subject.store.capabilities.atomicFlush)
+}
+
+function planCrash(trial: Trial, moment: CrashMoment, flushCount: number): CrashPlan {
+  return {
+    ref: resolveStoreRef(trial.ref()),
+    seed: trial.random.integer(2 ** 32),
+    pageBytes: trial.pageBytes,
+    pageCount: Math.min(pageCountMax, Math.floor(trial.subject.byteLength / trial.pageBytes)),
+    canDiscard: trial.subject.store.discard !== undefined,
+    session: randomUUID(),
+    flushCount,
+    moment,
+  }
 }
 
 function checkPages(

@@ -26,6 +26,11 @@ export const reading: TestGroup = {
       run: touchesNothingBeside,
     },
     {
+      name: 'does not touch its target once it has settled',
+      contract: 'target is memory that others use as soon as the call has settled.',
+      run: forgetsTarget,
+    },
+    {
       name: 'answers with nothing or hole',
       contract: "read resolves to nothing or to 'hole'; a count of bytes would hide a short read.",
       run: answersNothingOrHole,
@@ -72,6 +77,21 @@ async function touchesNothingBeside(trial: Trial): Promise<void> {
     const what = `read of ${byteLength} bytes at ${offset} changed memory`
     expectBytes(memory.subarray(0, guardBytes), guard, 0, `${what} before its target`)
     expectBytes(behind, guard, 0, `${what} behind its target`)
+  }
+}
+
+async function forgetsTarget(trial: Trial): Promise<void> {
+  const { subject } = trial
+  await trial.prepareBytes()
+  const target = new Uint8Array(trial.pageBytes)
+  for (const { offset } of trial.pages(4)) {
+    await subject.startRead(offset, target).settled
+    target.fill(0xbb)
+    await subject.letOthersRun()
+    expectThat(
+      target.every((byte) => byte === 0xbb),
+      `the target of a read of ${target.byteLength} bytes at ${offset} changed after it had settled`,
+    )
   }
 }
 
