@@ -237,6 +237,12 @@ describe('the label of a store', () => {
     expect(storeLabel({ ...ref, url: 'file:///x/s3.js?v=1', options })).toBe('b/k')
     expect(storeLabel({ ...ref, options: undefined })).toBe('stores/open.js')
   })
+
+  it('is that of the store below a layer', () => {
+    const store = { ...ref, options: { path: '/cache', store: ref } }
+    expect(storeLabel({ ...ref, options: { store } })).toBe('/data')
+    expect(storeLabel({ ...ref, options: { path: '/own', store: 'shop 5' } })).toBe('/own')
+  })
 })
 
 describe('the restarts of a store host', () => {

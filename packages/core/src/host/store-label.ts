@@ -12,6 +12,15 @@ export function storeLabel(ref: StoreRef): string {
   if (options === null || typeof options !== 'object') {
     return module
   }
+  // A layer is called by the store below it: several stores may have the same layer.
+  const below: unknown = Reflect.get(options, 'store')
+  if (
+    below !== null &&
+    typeof below === 'object' &&
+    typeof Reflect.get(below, 'url') === 'string'
+  ) {
+    return storeLabel(below as StoreRef)
+  }
   const told = tellingOptions.flatMap((name) => {
     const value: unknown = Reflect.get(options, name)
     return typeof value === 'string' ? [value] : []
