@@ -56,6 +56,37 @@ describe('the swap of a manifest', () => {
     await reader.close()
   })
 
+  it.each(['chunks', 'manifest'])(
+    'keeps-what-is-written-while-the-%s-is-uploaded',
+    async (what) => {
+      const bucket = new MemoryBucket()
+      await (await openIn(bucket)).close()
+      let act: (() => Promise<void>) | undefined
+      const writer = await openIn(bucket, {
+        hook: async ({ op, key }) => {
+          if (op === 'put' && key.includes(what)) {
+            const acting = act
+            act = undefined
+            await acting?.()
+          }
+          return undefined
+        },
+      })
+      await writer.write(0, one)
+      act = () => writer.write(4096, two.subarray(4096, 8192))
+      await writer.flush()
+      expect(act).toBeUndefined()
+      const expected = Buffer.from(one)
+      two.copy(expected, 4096, 4096, 8192)
+      expectBytes(await readRange(writer, 0, chunkBytes), expected)
+      await writer.flush()
+      await writer.close()
+      const reader = await openIn(bucket, { access: 'read-only' })
+      expectBytes(await readRange(reader, 0, chunkBytes), expected)
+      await reader.close()
+    },
+  )
+
   it('lets-one-of-two-writers-win-fifty-times', async () => {
     const bucket = new MemoryBucket()
     for (let race = 1; race <= 50; race++) {
