@@ -30,7 +30,7 @@ async function show(options: S3StoreOptions, accessKeyId = 'AKIAFAKEFAKEFAKE'): 
         AWS_SESSION_TOKEN: token,
         AWS_REGION: 'us-east-1',
       },
-      timeout: 25_000,
+      timeout: 60_000,
     },
   )
   return stdout + stderr
@@ -46,7 +46,7 @@ function echo(status: number, code: string): (request: FakeRequest) => Fault {
   return ({ headers }) => ({ kind: 'status', status, code, message: JSON.stringify(headers) })
 }
 
-describe('secrets', () => {
+describe('secrets', { timeout: 180_000 }, () => {
   const client = () => ({ endpoint: fake.s3.endpoint, retryTimeoutMs: 200 })
   const options = () => ({ bucket: 'b', key: 'k', client: client() })
 
