@@ -2,6 +2,7 @@
 // when the log is carried over. The only module that loads better-sqlite3. Runs in the store host.
 
 import './check-node.ts'
+import { StoreError, storeErrorCodes } from '@umap/store'
 import Database from 'better-sqlite3'
 import { isBusy } from './errors.ts'
 
@@ -10,7 +11,7 @@ export type Connection = Database.Database
 /** A prepared statement. */
 export type Statement<Parameters extends unknown[], Row> = Database.Statement<Parameters, Row>
 
-/** Bytes of one page of a database that is made. Chosen by measurement; see the README. */
+/** Bytes of one page of a database that is made. Chosen by measurement: decision 0011. */
 const databasePageBytes = 16 * 1024
 /** The log is carried over into the database when it is longer than this, in steps of a flush. */
 const checkpointBytes = 16 * 2 ** 20
@@ -27,9 +28,9 @@ export function openReader(file: string): Connection {
   )
 }
 
-/** Opens a connection for writing, and makes an empty file where there is none. */
-export function openWriter(file: string): Connection {
-  return configure(new Database(file, { timeout: blockingWaitMs }))
+/** Opens a connection for writing. `create`: makes an empty file where there is none. */
+export function openWriter(file: string, create: boolean): Connection {
+  return configure(new Database(file, { fileMustExist: !create, timeout: blockingWaitMs }))
 }
 
 /** A connection whose only purpose is {@link takeLock} on `file`, which is made where needed. */
@@ -51,7 +52,13 @@ export function takeLock(connection: Connection): void {
 export function useWriteAheadLog(connection: Connection): void {
   // Without effect where the database has pages already.
   connection.pragma(`page_size = ${databasePageBytes}`)
-  connection.pragma('journal_mode = WAL')
+  const mode = connection.pragma('journal_mode = WAL', { simple: true })
+  if (mode !== 'wal') {
+    throw new StoreError(
+      `${connection.name} cannot have a write-ahead log: SQLite keeps to '${mode}' on this file system`,
+      { code: storeErrorCodes.unsupported },
+    )
+  }
   const pageBytes = connection.pragma('page_size', { simple: true }) as number
   connection.pragma(`wal_autocheckpoint = ${Math.ceil(checkpointBytes / pageBytes)}`)
   connection.pragma(`journal_size_limit = ${logBytesKept}`)

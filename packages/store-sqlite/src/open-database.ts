@@ -89,7 +89,7 @@ async function prepare(options: SqliteStoreRefOptions, file: string): Promise<vo
   if (byteLength === undefined || (found !== undefined && found.byteLength >= byteLength)) {
     return
   }
-  const connection = openWriter(file)
+  const connection = openWriter(file, true)
   let lock: WriterLock | undefined
   try {
     if (found !== undefined) {
@@ -177,7 +177,7 @@ async function openForWriting(
   context: OpenStoreContext,
 ): Promise<OpenedDataSet> {
   const label = labelOf(options)
-  const connection = openWriter(file)
+  const connection = openWriter(file, false)
   let lock: WriterLock | undefined
   try {
     const { id } = await whileBusy(() => {
