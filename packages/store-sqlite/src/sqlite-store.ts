@@ -16,7 +16,7 @@ export interface SqliteCallOptions {
 
 /** How long a write or a flush waits for other writers of the database. */
 const busyWaitMs = 5000
-/** Longer calls let faults wait; shorter ones gain nothing for those, and cost a scan a third. */
+/** Longer calls let faults wait, and shorter ones slow scans down. */
 const callBytesMax = 2 ** 20
 
 /** One data set as a {@link PageStore}. */
