@@ -1,7 +1,11 @@
 // Layers keep the contract of what is below them, and with retry below nothing of a store's faults
 // is seen above: the same suite over stacks of them.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import {
+  cacheStore,
   memoryStore,
   openStore,
   type PageStore,
@@ -11,7 +15,8 @@ import {
   traceStore,
 } from '@umap/store'
 import { faultyStore, runStoreConformance } from '@umap/store-testkit'
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
+import { type Disk, emptyDisk, SoundStore } from './broken/sound-store.ts'
 
 const rates = {
   read: { error: 0.1, short: 0.1 },
@@ -55,5 +60,31 @@ for (const [name, wrap] of Object.entries(layers)) {
     remove: ({ id }) => {
       refs.delete(id)
     },
+  })
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), 'umap-layers-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+// A third of the data set fits, in blocks that are two of the engine's pages.
+for (const trust of ['version', 'until-closed'] as const) {
+  const disks = new Map<string, Disk>()
+  const cached = (id: string, store: PageStore) =>
+    cacheStore(store, {
+      path: path.join(folder, `${id}-${trust}`),
+      bytes: 65536,
+      blockBytes: 8192,
+      trust,
+    })
+  runStoreConformance({
+    test: { describe, it },
+    byteLength: 40 * 4096 + 1237,
+    name: `cacheStore that trusts ${trust}`,
+    open: ({ id, byteLength, access }) => {
+      const disk = emptyDisk(byteLength)
+      disks.set(id, disk)
+      return cached(id, new SoundStore(disk, access))
+    },
+    reopen: ({ id, access }) => cached(id, new SoundStore(disks.get(id)!, access)),
   })
 }

@@ -1,6 +1,7 @@
 // Stores in memory behind faults and layers, with more bytes than the buffer of a run by far.
 
-import { memoryStore, retry, type StoreRef, timeout } from '@umap/store'
+import path from 'node:path'
+import { cache, memoryStore, retry, type StoreRef, timeout } from '@umap/store'
 import { type FaultRates, faultyStore } from '@umap/store-testkit'
 import type { ModelStore } from '../model-store.ts'
 import type { Random } from '../random.mjs'
@@ -13,7 +14,7 @@ const oftenFaulty: FaultRates = {
 }
 
 /** See `ModelStores`. */
-export function modelStores(random: Random): ModelStore[] {
+export function modelStores(random: Random, folder: string): ModelStore[] {
   const faulty = (inner: StoreRef, rates: FaultRates, isVolatile = false) =>
     faultyStore(inner, {
       seed: random.integer(2 ** 32),
@@ -26,6 +27,14 @@ export function modelStores(random: Random): ModelStore[] {
     storeOf('memory with faults', random, (inner) => faulty(inner, oftenFaulty)),
     // What was not flushed is seen by no look past the engine.
     storeOf('memory behind a volatile cache', random, (inner) => faulty(inner, oftenFaulty, true)),
+    storeOf('memory with faults behind a cache in a file', random, (inner) =>
+      cache(faulty(inner, oftenFaulty), {
+        path: path.join(folder, 'cache'),
+        bytes: 2 ** 20,
+        blockBytes: 16384,
+        trust: 'until-closed',
+      }),
+    ),
     storeOf('memory with faults behind layers', random, (inner) => {
       const { error = 0, ...others } = oftenFaulty.read ?? {}
       const rates = { ...oftenFaulty, read: { ...others, error: error * 5 } }
