@@ -3,6 +3,7 @@
 // that the store says is final. Any thread; where the idea comes from: "Exponential Backoff And
 // Jitter" (AWS Architecture Blog), retry throttling of gRPC (proposal A6).
 
+import { setMaxListeners } from 'node:events'
 import type { OpenStoreContext, PageStore } from '../page-store.ts'
 import { isRetryable, readProperty, StoreError, storeErrorCodes } from '../store-error.ts'
 import type { StoreRef, StoreSource } from '../store-ref.ts'
@@ -95,6 +96,8 @@ class Repeater {
     this.#policy = policy
     this.#runtime = runtime
     this.#budgetLeft = policy.budget
+    // As many pauses as calls in flight listen to it; that is no leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   wrap(inner: PageStore): PageStore {

@@ -21,7 +21,7 @@ const scriptUrl = new URL('./killed-cache.mjs', import.meta.url)
 const script = fileURLToPath(scriptUrl)
 const killed = (await import(scriptUrl.href)) as KilledCache
 const seed = Number(process.env.UMAP_CACHE_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const killCount = 12
+const killCount = 8
 let directory: string
 
 beforeAll(() => {

@@ -1,5 +1,6 @@
 // Time that stands still until a test moves it, and stores whose calls a test settles itself.
 
+import { setMaxListeners } from 'node:events'
 import type { LayerRuntime, PageStore, StoreCallOptions, StoreCapabilities } from '@umap/store'
 
 interface Timer {
@@ -67,7 +68,10 @@ export interface HeldCall {
   reject(error: unknown): void
 }
 
+/** Options of a call that nobody aborts. */
 export const noSignal: StoreCallOptions = Object.freeze({ signal: new AbortController().signal })
+// Many calls of a test share it.
+setMaxListeners(0, noSignal.signal)
 
 /** A store of which every call waits until the test settles it. */
 export class HeldStore implements PageStore {

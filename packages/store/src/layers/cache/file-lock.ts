@@ -29,7 +29,10 @@ export async function lockFile(
     case 'win32':
       return await bindName(`\\\\.\\pipe\\${name}`)
     default:
-      return usesBsdLock ? async () => {} : undefined
+      if (usesBsdLock) {
+        return async () => {}
+      }
+      throw Object.assign(new Error(`no lock is known on ${process.platform}`), { code: 'ENOSYS' })
   }
 }
 

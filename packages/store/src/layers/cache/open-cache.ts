@@ -30,6 +30,7 @@ export interface CacheRuntime {
   readonly wrapIo?: (io: CacheIo) => CacheIo
 }
 
+const inUse = 'in use by another opening'
 /** The counters of a store that runs without its cache. */
 const noCounts = { hits: 0, misses: 0, torn: 0, inserts: 0, evictions: 0, dropped: 0 }
 // What a full disk says; the store below is no worse for it.
@@ -129,46 +130,62 @@ interface OpenedFile {
 // The open and locked file, or why there is none.
 async function openLocked(path: string): Promise<OpenedFile | string> {
   for (;;) {
-    const before = statOf(path)
-    if (before !== undefined && !before.isFile()) {
-      // The opening of a pipe would block.
-      throw new StoreError(`${path} is not a regular file`, { code: storeErrorCodes.unsupported })
+    const fd = openUnlocked(path)
+    if (typeof fd === 'string') {
+      return fd
     }
-    let fd: number
-    try {
-      fd = openSync(path, constants.O_RDWR | constants.O_CREAT | lockingOpenFlags, 0o600)
-    } catch (error) {
-      const code = readProperty(error, 'code')
-      if (lockingOpenFlags !== 0 && code === 'EAGAIN') {
-        return 'in use by another opening'
-      }
-      if (fullCodes.has(code)) {
-        return 'on a full disk'
-      }
-      throw error
+    const unlock = await lockOpened(fd)
+    if (typeof unlock === 'string') {
+      closeSync(fd)
+      return unlock
     }
-    let unlock: (() => Promise<void>) | undefined
     try {
-      const stats = fstatSync(fd, { bigint: true })
-      unlock = await lockFile(stats)
-      if (unlock === undefined) {
-        closeSync(fd)
-        return 'in use by another opening'
-      }
-      // Whoever had it before us may have taken its name away.
-      const named = statOf(path)
-      if (named?.ino === stats.ino && named.dev === stats.dev) {
+      // Whoever had it before us may have taken its name away: then there is a new file, or none.
+      if (isNamed(fd, path)) {
         await refuseForeign(fd, path)
         return { fd, unlock }
       }
     } catch (error) {
       closeSync(fd)
-      await unlock?.()
+      await unlock()
       throw error
     }
     closeSync(fd)
     await unlock()
   }
+}
+
+function openUnlocked(path: string): number | string {
+  if (statOf(path)?.isFile() === false) {
+    // The opening of a pipe would block.
+    throw new StoreError(`${path} is not a regular file`, { code: storeErrorCodes.unsupported })
+  }
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | lockingOpenFlags, 0o600)
+  } catch (error) {
+    const code = readProperty(error, 'code')
+    if (lockingOpenFlags !== 0 && code === 'EAGAIN') {
+      return inUse
+    }
+    if (fullCodes.has(code)) {
+      return 'on a full disk'
+    }
+    throw error
+  }
+}
+
+async function lockOpened(fd: number): Promise<(() => Promise<void>) | string> {
+  try {
+    return (await lockFile(fstatSync(fd, { bigint: true }))) ?? inUse
+  } catch (error) {
+    return `impossible to lock here (${readProperty(error, 'code')})`
+  }
+}
+
+function isNamed(fd: number, path: string): boolean {
+  const stats = fstatSync(fd, { bigint: true })
+  const named = statOf(path)
+  return named?.ino === stats.ino && named.dev === stats.dev
 }
 
 function statOf(path: string): BigIntStats | undefined {
