@@ -112,6 +112,12 @@ bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count
   return true;
 }
 
+uint64_t PageBuffer::FreshBytes() const {
+  MutexLock lock(mutex_);
+  const uint64_t budget = budget_bytes();
+  return budget - std::min(budget, held_bytes_);
+}
+
 void PageBuffer::Claim(const void* taker, uint64_t bytes) {
   MutexLock lock(mutex_);
   if (claimant_) return;

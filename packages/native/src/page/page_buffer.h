@@ -86,6 +86,8 @@ class PageBuffer {
   void Claim(const void* taker, uint64_t bytes);
   // What must be taken from the mapping so that the claim can be met; 0 without one.
   uint64_t ClaimShortage() const;
+  // What of the budget was never used yet.
+  uint64_t FreshBytes() const;
   void ReleaseGarbage(Garbage* garbage);
   // Frames back for reuse.
   void PutFrames(FramePool& pool, const std::vector<SlotRun>& frames);

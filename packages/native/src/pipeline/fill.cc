@@ -24,9 +24,13 @@ constexpr std::chrono::milliseconds kFirstDelay{10};
 
 // Pages that are copied in need memory beside their frames; pages that are moved in are frames, and
 // pages that go to standby stay in them.
-uint64_t BytesBesideFrames(const Fill& fill, bool moves) {
-  return moves || fill.cause == FillCause::kReadAhead ? 0 : fill.count * fill.region.page_bytes;
+uint64_t BytesBesideFrames(const Fill& fill) {
+  const bool frames_stay = fill.moves || fill.cause == FillCause::kReadAhead;
+  return frames_stay ? 0 : fill.count * fill.region.page_bytes;
 }
+
+// Larger pages are moved always: copying one costs more than a fresh huge page.
+constexpr uint64_t kCopyPageBytesMax = 64 << 10;
 
 }  // namespace
 
@@ -72,10 +76,24 @@ Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, F
   return fill;
 }
 
+bool Pager::MovesIn(const Fill& fill) const {
+  const Region& region = fill.region;
+  // 1. A page that is moved in arrives writable. So it must be a page that nobody writes back, or
+  // one that is about to be written: for a read fault in a writable region it is copied, protected.
+  if (!uffd_.has_move() || (region.writable && !fill.for_write)) return false;
+  // 2. While the buffer fills up there are no used frames to move. Reading into one frame again and
+  // again, and copying, costs less than a fresh frame each time.
+  const uint64_t bytes = fill.count * region.page_bytes;
+  const bool fresh = !fill.filled && region.page_bytes <= kCopyPageBytesMax &&
+                     region.buffer->FreshBytes() >= 2 * bytes;
+  return !fresh;
+}
+
 bool Pager::TakeMemoryFor(Fill* fill) {
   if (fill->has_memory) return true;
   Region& region = fill->region;
-  const uint64_t extra_bytes = BytesBesideFrames(*fill, MovesIn(region, fill->for_write));
+  fill->moves = MovesIn(*fill);
+  const uint64_t extra_bytes = BytesBesideFrames(*fill);
   const uint32_t frame_count = fill->filled ? 0 : fill->count;
   const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
   for (bool evicted = false;; evicted = true) {
@@ -214,6 +232,7 @@ void Pager::SplitFill(Fill* fill) {
       auto* piece = new Fill(*this, region, page, 1, fill->cause);
       piece->frames.push_back({slot, 1});
       piece->has_memory = true;
+      piece->moves = fill->moves;
       piece->heals = fill->heals;
       piece->attempts = kAttemptsMax - 1;
       piece->started_ns = fill->started_ns;
@@ -268,7 +287,7 @@ void Pager::EndFill(Fill* fill, Status status) {
     }
     if (!fill->frames.empty()) region.buffer->PutFrames(*region.pool, fill->frames);
     if (fill->has_memory) {
-      region.buffer->ReturnMemory(BytesBesideFrames(*fill, MovesIn(region, fill->for_write)));
+      region.buffer->ReturnMemory(BytesBesideFrames(*fill));
     }
   } else if (fill->cause == FillCause::kFault) {
     region.counters.AddFaultLatency(NowNs() - fill->started_ns);

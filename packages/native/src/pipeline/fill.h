@@ -51,6 +51,8 @@ struct Fill final : StoreCall {
   // The bytes are in the frames: only memory to map them is missing.
   bool filled = false;
   bool has_memory = false;
+  // The frames themselves go into the mapping; else their bytes are copied. Fixed with the memory.
+  bool moves = false;
   // It was parked for want of memory, and counts as waiting until it has some.
   bool waits = false;
   uint32_t attempts = 0;

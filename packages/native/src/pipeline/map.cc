@@ -15,15 +15,9 @@ constexpr int kMoveAttemptsMax = 64;
 
 }  // namespace
 
-bool Pager::MovesIn(const Region& region, bool for_write) const {
-  // A page that is moved in arrives writable. So it must be a page that nobody writes back, or one
-  // that is about to be written: for a read fault in a writable region it is copied, protected.
-  return uffd_.has_move() && (!region.writable || for_write);
-}
-
 void Pager::Map(Fill* fill, bool hole) {
   Region& region = fill->region;
-  const bool moves = MovesIn(region, fill->for_write);
+  const bool moves = fill->moves;
   uint8_t* const begin = region.AddressOf(fill->first);
   const uint64_t bytes = fill->count * region.page_bytes;
   // 1. Places in the queues. Who arrives writable counts as dirty from before it can be written.

@@ -135,6 +135,7 @@ class Pager {
 
   // fill.cc
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
+  bool MovesIn(const Fill& fill) const;
   bool TakeMemoryFor(Fill* fill);
   void Park(Fill* fill);
   void EndWait(Fill* fill);
@@ -147,7 +148,6 @@ class Pager {
   void EndFill(Fill* fill, Status status);
 
   // map.cc
-  bool MovesIn(const Region& region, bool for_write) const;
   void Map(Fill* fill, bool hole);
   void MoveIn(Region& region, PageIndex page, SlotRun run);
   void PublishMapped(Region& region, PageIndex page, uint32_t flags);
