@@ -15,7 +15,6 @@ function runOn(Store: BrokenStore['Store']) {
   return collectConformance({
     seed: 1,
     byteLength: 24 * 4096 + 1237,
-    deadlineMs: 2000,
     secrets: ['hunter2'],
     open: ({ id, byteLength, access }) => {
       const disk = emptyDisk(byteLength)
