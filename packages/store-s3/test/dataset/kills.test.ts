@@ -43,9 +43,15 @@ class Writer {
   }
 
   async start(plan: object): Promise<void> {
-    await this.#until('ready')
+    await this.#until(() => this.#said.includes('ready'))
     this.#child.send(plan)
-    await this.#until('opened')
+    await this.#until(() => this.#said.includes('opened'))
+  }
+
+  // Resolves when it has flushed `count` more generations.
+  async flushes(count: number): Promise<void> {
+    const isFlush = (line: string): boolean => line.startsWith('flushed')
+    await this.#until(() => this.#said.filter(isFlush).length >= count)
   }
 
   // Returns the last generation that it reported as flushed.
@@ -56,10 +62,10 @@ class Writer {
     return Number(this.#said.findLast((line) => line.startsWith('flushed'))?.slice(8) ?? 0)
   }
 
-  async #until(line: string): Promise<void> {
-    while (!this.#said.includes(line)) {
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-        throw new Error(`the writer ended before it said ${line}: ${this.#stderr}`)
+        throw new Error(`the writer ended by itself: ${this.#said.at(-1)} ${this.#stderr}`)
       }
       await new Promise<void>((resolve) => {
         this.#heard = resolve
@@ -86,15 +92,20 @@ async function killOften(count: number, options: S3StoreOptions, throughUmap: bo
   onTestFinished(() => rmSync(stagingDirectory, { recursive: true, force: true }))
   const wishes = { ...options, readerGraceMs: 0, stagingBytes: 4 * chunkBytes, stagingDirectory }
   let atGeneration = 0
+  let generationMs = 0
   let next = new Writer()
-  for (let kill = 1; kill <= count; kill++) {
-    const writer = next
-    try {
+  try {
+    for (let kill = 1; kill <= count; kill++) {
+      const writer = next
       await writer.start({ options: wishes, seed, throughUmap })
       next = new Writer()
-      const delayMs = hashOf(seed, kill) % (throughUmap ? 600 : 300)
+      // Somewhere in the first generation that it writes, in the second or in the third.
+      const startMs = performance.now()
+      const flushCount = kill === 1 ? 2 : hashOf(seed, kill, 1) % 3
+      await writer.flushes(flushCount)
+      generationMs = flushCount === 0 ? generationMs : (performance.now() - startMs) / flushCount
+      const delayMs = (generationMs * (hashOf(seed, kill, 2) % 1000)) / 1000
       await new Promise((resolve) => setTimeout(resolve, delayMs))
-    } finally {
       const flushed = await writer.kill()
       const state = await readState(options)
       const generation = state.readUInt32LE()
@@ -102,9 +113,9 @@ async function killOften(count: number, options: S3StoreOptions, throughUmap: bo
       expectBytes(state, stateOf(seed, generation))
       atGeneration = generation
     }
+  } finally {
+    await next.kill()
   }
-  await next.kill()
-  expect(atGeneration).toBeGreaterThan(0)
   await expectOnlyWhatIsUsed(wishes, atGeneration)
 }
 
