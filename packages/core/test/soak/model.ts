@@ -40,12 +40,16 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
   const { seed, durationMs, stores, stepsPerRound = 400, onRound } = options
   const random = new Random(seed)
   const folder = mkdtempSync(path.join(tmpdir(), 'umap-model-'))
-  const threads = Array.from({ length: threadCount }, (_, thread) => startThread(thread))
+  const threads: Worker[] = []
   const total = { rounds: 0, steps: 0, faults: 0, writeBacks: 0, evictions: 0 }
   try {
     const subjects: ModelSubject[] = []
     for (const store of await stores(random, folder)) {
       subjects.push(await prepareSubject(store, random))
+    }
+    // Now, for a thread has the environment of the moment at which it starts.
+    for (let thread = 0; thread < threadCount; thread++) {
+      threads.push(startThread(thread))
     }
     const endMs = performance.now() + durationMs
     while (performance.now() < endMs) {
