@@ -118,7 +118,8 @@ export class StoreCalls {
       (error) => {
         const cause = new StoreError('the store could not be opened again', {
           code: storeErrorCodes.module,
-          retryable: true,
+          // A store that knows that it never will opens no more; of anything else nobody knows.
+          retryable: !(error instanceof StoreError) || error.retryable,
           cause: error,
         })
         complete(call.token, callOutcome.error, errorJson(cause, call, hosted.request))
