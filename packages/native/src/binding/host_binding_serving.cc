@@ -48,6 +48,8 @@ bool TakeToken(Environment& environment, ServedHost& served, uint64_t token) {
   return true;
 }
 
+void ShowCallsLater(Napi::Env env, uint64_t id);
+
 void ShowCalls(Napi::Env env, uint64_t id) {
   Environment* const environment = Environment::Of(env);
   for (int shown = 0; shown < kCallsPerRound; ++shown) {
@@ -77,9 +79,12 @@ void ShowCalls(Napi::Env env, uint64_t id) {
       environment->turn_expected = true;
     }
   }
-  environment->queue()->Post([id](Napi::Env next) {
-    if (CanRunScript(next)) ShowCalls(next, id);
-  });
+  environment->queue()->Post([id](Napi::Env next) { ShowCallsLater(next, id); });
+}
+
+// A task of the queue may find a thread that ends already, where nothing can be called.
+void ShowCallsLater(Napi::Env env, uint64_t id) {
+  if (CanRunScript(env)) ShowCalls(env, id);
 }
 
 bool AllAnswered(const Environment& environment) {
@@ -167,7 +172,7 @@ Napi::Value HostServe(Environment& environment, Arguments& arguments) {
   }
 
   const auto wake = [queue = environment.queue(), id] {
-    queue->Post([id](Napi::Env next) { ShowCalls(next, id); });
+    queue->Post([id](Napi::Env next) { ShowCallsLater(next, id); });
   };
   ServedHost served;
   Status status;
