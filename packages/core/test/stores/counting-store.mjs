@@ -1,6 +1,9 @@
 // Stores that show how they are called. The first words of what they read say what they counted:
 // with `how` 'gathers', reads wait for each other until `concurrencyMax` of them are in flight; with
-// 'returns' and 'promises' they answer at once, and what is counted are the ticks of a timer.
+// 'returns' and 'promises' they answer at once, after a little work, and what is counted are the
+// ticks of a timer.
+
+const workMs = 0.05
 
 export function openStore({ byteLength, how, concurrencyMax, callBytesMax }) {
   let ticks = 0
@@ -31,6 +34,8 @@ export function openStore({ byteLength, how, concurrencyMax, callBytesMax }) {
       })
     })
   const tell = (_offset, target) => {
+    const until = performance.now() + workMs
+    while (performance.now() < until);
     new Uint32Array(target.buffer, target.byteOffset, 1)[0] = ticks
   }
   return {
