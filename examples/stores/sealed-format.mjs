@@ -24,7 +24,8 @@ const formatVersion = 1
 const blockBytes = 4096
 const nonceBytes = 12
 const tagBytes = 16
-const tableHeadBytes = 64
+/** What stands before the entries of a table; the epoch is the first of it. */
+export const tableHeadBytes = 64
 
 /** A page's entry in the table: nonce, tag, and which place it is in (0: it is a hole). */
 export const entryBytes = 32

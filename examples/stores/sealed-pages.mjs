@@ -1,6 +1,7 @@
 // The pages of an open sealed store: reads and checks them, writes them beside their old versions,
 // and swaps the table at a flush. What it guarantees stands at the head of sealed-store.mjs.
 
+import { setTimeout } from 'node:timers/promises'
 import { storeErrorCodes } from '@umap/store'
 import {
   entryBytes,
@@ -8,7 +9,9 @@ import {
   headerBytes,
   offsetOfPage,
   offsetOfTable,
+  openTable,
   sealTable,
+  tableHeadBytes,
 } from './sealed-format.mjs'
 import { Turns } from './turns.mjs'
 
@@ -139,6 +142,7 @@ export class SealedStore {
     for (const [page, bytes] of this.#unsaved) await this.#savePage(page, bytes)
     if (!this.#isChanged) return
     await this.#settleTable()
+    await this.#refuseSecondWriter()
     await this.#below.flush?.()
     const epoch = this.#epoch + 1
     const table = sealTable(this.#sealer, epoch, this.#entries, this.#layout)
@@ -150,6 +154,20 @@ export class SealedStore {
     this.#flushedPlaces = this.#places()
     this.#isChanged = false
     await this.#discardBelow()
+  }
+
+  // Two that write would each overwrite what the other one has made durable.
+  async #refuseSecondWriter() {
+    const parts = { sealer: this.#sealer, layout: this.#layout }
+    for (const slot of [0, 1]) {
+      const head = Buffer.alloc(tableHeadBytes)
+      await readBelow(this.#below, offsetOfTable(this.#layout, slot), head)
+      if (head.readBigUInt64LE() <= BigInt(this.#epoch)) continue
+      // One that a crash has torn counts for nothing.
+      if ((await readTable(this.#below, parts)).epoch > this.#epoch) {
+        throw failure('SEALED_CONFLICT', 'somebody else has written to the sealed store meanwhile')
+      }
+    }
   }
 
   // Pages that an uncertain table names must not be overwritten while it may turn out to count.
@@ -187,9 +205,22 @@ export class SealedStore {
     const sealed = { nonce: entry.subarray(0, 12), tag: entry.subarray(12, 28), ciphertext }
     const bytes = this.#sealer.open('page', page, sealed)
     if (bytes === undefined) {
+      // Somebody else may have written since: then this page is somewhere else by now.
+      if (await this.#follow()) return this.#loadPage(page, signal)
       throw failure('SEALED_DAMAGED', `page ${page} is not what was last written there`)
     }
     return bytes
+  }
+
+  /** Takes over the table of a later flush of somebody else; false where there is none. */
+  async #follow() {
+    if (this.capabilities.writable) return false
+    const parts = { sealer: this.#sealer, layout: this.#layout }
+    const { epoch, entries } = await readTable(this.#below, parts)
+    if (epoch <= this.#epoch) return false
+    this.#epoch = epoch
+    this.#entries = entries
+    return true
   }
 
   /** @param {number} page @param {Buffer} bytes all of the page */
@@ -288,6 +319,35 @@ export class SealedStore {
     } finally {
       this.#inFlight.delete(running)
     }
+  }
+}
+
+const tableReadsMax = 5
+
+/**
+ * The table of the last flush.
+ *
+ * @param {PageStore} below
+ * @param {{ sealer: Sealer, layout: Layout }} parts
+ */
+export async function readTable(below, { sealer, layout }) {
+  for (let reads = 1; ; reads++) {
+    const tables = []
+    for (const slot of [0, 1]) {
+      const bytes = Buffer.alloc(layout.tableBytes)
+      await readBelow(below, offsetOfTable(layout, slot), bytes)
+      const table = openTable(sealer, bytes, layout)
+      if (table !== undefined && table.epoch % 2 === slot) tables.push(table)
+    }
+    const [newest] = tables.sort((a, b) => b.epoch - a.epoch)
+    // One that is not whole was torn by a crash, or is being written: what it is going to be would
+    // make the other one the last but two.
+    if (newest !== undefined && (tables.length === 2 || newest.epoch === 1)) return newest
+    if (reads === tableReadsMax) {
+      if (newest !== undefined) return newest
+      throw failure('SEALED_DAMAGED', 'no table of the sealed store is whole')
+    }
+    await setTimeout(5)
   }
 }
 

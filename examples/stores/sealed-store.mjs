@@ -8,7 +8,9 @@
 // pages are written and when can be seen, and which are holes; all of the store below can be
 // exchanged for an older copy of all of it, unless `epochMin` says how old it may be; what is lost
 // is lost. It writes the whole table at each flush (32 bytes a page), and takes twice the space.
-// When its store host dies, what was not flushed is lost, and it says so (STORE_FLUSH_LOST).
+// When its store host dies, what was not flushed is lost, and it says so (STORE_FLUSH_LOST). One
+// opening writes at a time; those that read beside it see each page as some flush has left it that
+// is not older than their opening.
 
 import { openStoreRef, resolveStoreRef, storeErrorCodes, storeRef } from '@umap/store'
 import {
@@ -18,12 +20,11 @@ import {
   layoutOf,
   makeHeader,
   offsetOfTable,
-  openTable,
   readHeader,
   sealTable,
 } from './sealed-format.mjs'
 import { checkKeySource, loadKey } from './sealed-key.mjs'
-import { readBelow, SealedStore, writeBelow } from './sealed-pages.mjs'
+import { readBelow, readTable, SealedStore, writeBelow } from './sealed-pages.mjs'
 
 /**
  * @typedef {object} SealedStoreOptions
@@ -84,7 +85,8 @@ export async function openStore(options, context = {}) {
       throw failure(storeErrorCodes.size, message)
     }
     checkRoom(below, found.layout)
-    const table = await readTable(below, found, options.epochMin ?? 0)
+    const table = await readTable(below, found)
+    refuseOldCopy(table, options.epochMin)
     // A table that a process left behind when it died counts, so it must not vanish any more.
     if (below.capabilities.writable) await below.flush?.()
     const sealed = new SealedStore(below, found, table)
@@ -94,6 +96,12 @@ export async function openStore(options, context = {}) {
     await below.close()
     throw error
   }
+}
+
+function refuseOldCopy(/** @type {{ epoch: number }} */ { epoch }, epochMin = 0) {
+  if (epoch >= epochMin) return
+  const message = `the store had ${epoch} flushes, fewer than epochMin ${epochMin}`
+  throw failure('SEALED_ROLLBACK', message)
 }
 
 // An opening with a version repeats one whose host died, and with it the table of what was not
@@ -124,29 +132,6 @@ async function makeSealed(below, masterKey, /** @type {Layout} */ layout) {
   await writeBelow(below, 0, header)
   await below.flush?.()
   return { sealer, storeId, layout }
-}
-
-/** The table of the last flush. */
-async function readTable(
-  /** @type {PageStore} */ below,
-  /** @type {{ sealer: Sealer, layout: Layout }} */ found,
-  /** @type {number} */ epochMin,
-) {
-  let newest
-  for (const slot of [0, 1]) {
-    const bytes = Buffer.alloc(found.layout.tableBytes)
-    await readBelow(below, offsetOfTable(found.layout, slot), bytes)
-    const table = openTable(found.sealer, bytes, found.layout)
-    if (table !== undefined && table.epoch % 2 === slot && table.epoch > (newest?.epoch ?? 0)) {
-      newest = table
-    }
-  }
-  if (newest === undefined) throw failure('SEALED_DAMAGED', 'no table of the sealed store is whole')
-  if (newest.epoch < epochMin) {
-    const message = `the store had ${newest.epoch} flushes, fewer than epochMin ${epochMin}`
-    throw failure('SEALED_ROLLBACK', message)
-  }
-  return newest
 }
 
 /** @param {PageStore} below @param {Layout} layout */

@@ -169,6 +169,25 @@ describe('a sealed store', () => {
     ).rejects.toMatchObject({ code: 'SEALED_CHANGED' })
   })
 
+  it('lets-one-of-two-writers-win-and-readers-follow-it', async () => {
+    const { file } = await makeFile()
+    const [one, two] = [await reopen(file), await reopen(file)]
+    const reader = await openStore(
+      { store: fileStore({ path: file }), key },
+      { access: 'read-only' },
+    )
+    await writePage(two, 9, 90)
+    for (const value of [30, 31, 32, 33]) {
+      await writePage(one, 3, value)
+      await one.flush()
+    }
+    await expect(two.flush()).rejects.toMatchObject({ code: 'SEALED_CONFLICT' })
+    // Both places of the page have been written since the reader opened.
+    expect(await readPage(reader, 3)).toBe(33)
+    expect(await readPage(reader, 9)).toBe(9)
+    for (const store of [one, two, reader]) await store.close()
+  })
+
   it('falls-back-to-the-state-before-when-the-last-table-is-torn', async () => {
     const { file } = await makeFile()
     const store = await reopen(file)
@@ -182,6 +201,9 @@ describe('a sealed store', () => {
     const again = await reopen(file)
     expect(again.epoch).toBe(epoch - 1)
     expect(await readPage(again, 4)).toBe(4)
+    // What is torn is no other writer.
+    await writePage(again, 4, 45)
+    await again.flush()
     await again.close()
   })
 
