@@ -119,6 +119,32 @@ TEST(error_of_the_worker_ends_the_call_with_its_status) {
   host->Close();
 }
 
+TEST(flush_beside_another_that_is_under_way_is_not_answered_before_the_store_has_flushed) {
+  const auto host = MakeHost(1 << 16, 60'000);
+  HostStore store(host, kKey, Traits(4, 4096), "test store");
+  Server server(*host);
+  std::vector<uint8_t> source(4096, 1);
+  TestCall write(StoreOp::kWrite, 0, &source);
+  store.Submit(&write);
+  host->Complete(server.Take().token, HostOutcome::kOk, {});
+  TestCall first(StoreOp::kFlush, 0, nullptr);
+  TestCall second(StoreOp::kFlush, 0, nullptr);
+  store.Submit(&first);
+  store.Submit(&second);
+  const uint64_t first_token = server.Take().token;
+  const uint64_t second_token = server.Take().token;
+  EXPECT_EQ(second.times(), 0);
+  // The one that began later ends first: what both cover is durable then.
+  host->Complete(second_token, HostOutcome::kOk, {});
+  EXPECT_OK(second.Wait().status);
+  TestCall third(StoreOp::kFlush, 0, nullptr);
+  store.Submit(&third);
+  EXPECT_EQ(third.times(), 1);
+  host->Complete(first_token, HostOutcome::kOk, {});
+  EXPECT_OK(first.Wait().status);
+  host->Close();
+}
+
 TEST(flush_reaches_the_worker_only_when_something_was_written) {
   const auto host = MakeHost(1 << 16, 60'000);
   HostStore store(host, kKey, Traits(4, 4096), "test store");

@@ -2,6 +2,7 @@
 #include "pipeline/filler_watch.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -88,7 +89,11 @@ void FillerWatch::Place::StopSpinning() {
 }
 
 void FillerWatch::Place::AwaitWork() {
-  if (ShouldSpin()) return;
+  if (ShouldSpin()) {
+    // Whoever is to raise the next fault may need this processor.
+    sched_yield();
+    return;
+  }
   StopSpinning();
   // A rester is counted before it looks for a spinner, which looks for resters after it has
   // stopped: one of the two sees the other.

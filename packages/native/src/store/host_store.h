@@ -33,8 +33,9 @@ class HostStore final : public Store {
   // The rest is guarded by the host's mutex.
   std::deque<HostPart> waiting_;
   uint32_t in_flight_ = 0;
-  // Something was written since the last flush that succeeded began.
-  bool unflushed_ = false;
+  // Writes and discards that have ended, and how many of them a flush has made durable.
+  uint64_t changes_ = 0;
+  uint64_t flushed_changes_ = 0;
   // Invariant: true exactly while the host's list of ready stores holds this one; it may be so only
   // while something waits.
   bool ready_ = false;

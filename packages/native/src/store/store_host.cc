@@ -30,12 +30,12 @@ StoreHost::~StoreHost() {
 // Engine side -------------------------------------------------------------------------------------
 
 void StoreHost::Submit(HostStore* store, StoreCall* call) {
-  if (call->op == StoreOp::kFlush && !TakeUnflushed(store)) return call->Done({});
+  if (call->op == StoreOp::kFlush && IsFlushed(store)) return call->Done({});
   EndedList ended;
   Wake wake;
   {
     MutexLock lock(mutex_);
-    jobs_.push_back({call, store, Clock::now(), 0, 0, 0, {}});
+    jobs_.push_back({call, store, Clock::now(), store->changes_, 0, 0, 0, {}});
     QueueParts(std::prev(jobs_.end()));
     if (closed_) {
       FailWaiting(Closed(), &ended);
@@ -66,12 +66,11 @@ bool StoreHost::OldestCall(const HostStore* store, PendingCall* pending) const {
   return false;
 }
 
-// Whether there is something to make durable. Where there is not, no worker has to be there: a
-// region's memory may outlive the work of its store.
-bool StoreHost::TakeUnflushed(HostStore* store) {
+// Whether there is nothing to make durable. Then no worker has to be there: a region's memory may
+// outlive the work of its store. A flush that is under way says nothing yet.
+bool StoreHost::IsFlushed(const HostStore* store) const {
   MutexLock lock(mutex_);
-  // Writes that end from now on are not covered by this flush, and set it again.
-  return std::exchange(store->unflushed_, false);
+  return store->flushed_changes_ == store->changes_;
 }
 
 // Cuts a call into parts that fit its store and an empty arena.
@@ -131,11 +130,12 @@ void StoreHost::EndPart(const HostPart& part, HostOutcome outcome, const Status&
   if (outcome == HostOutcome::kHole) job.holes += 1;
   if (outcome == HostOutcome::kError && job.status.ok()) job.status = status;
   if (--job.parts_left > 0) return;
-  // A write that failed may have changed something, and a flush that failed has to be repeated.
+  // A write that failed may have changed something too.
   const StoreOp op = job.call->op;
-  if (op == StoreOp::kWrite || op == StoreOp::kDiscard ||
-      (op == StoreOp::kFlush && !job.status.ok())) {
-    job.store->unflushed_ = true;
+  HostStore& store = *job.store;
+  if (op == StoreOp::kWrite || op == StoreOp::kDiscard) store.changes_ += 1;
+  if (op == StoreOp::kFlush && job.status.ok()) {
+    store.flushed_changes_ = std::max(store.flushed_changes_, job.changes_before);
   }
   (job.status.ok() ? completed_ : failed_) += 1;
   const bool hole = job.status.ok() && job.holes == job.parts;

@@ -58,6 +58,8 @@ struct HostJob {
   StoreCall* call = nullptr;
   HostStore* store = nullptr;
   std::chrono::steady_clock::time_point submitted;
+  // The store's changes that had ended when it was submitted: those that a flush covers.
+  uint64_t changes_before = 0;
   uint64_t parts = 0;
   uint64_t parts_left = 0;
   uint64_t holes = 0;
@@ -120,7 +122,7 @@ class StoreHost {
 
   void Submit(HostStore* store, StoreCall* call);
   bool OldestCall(const HostStore* store, PendingCall* pending) const;
-  bool TakeUnflushed(HostStore* store);
+  bool IsFlushed(const HostStore* store) const;
   void QueueParts(std::list<HostJob>::iterator job) REQUIRES(mutex_);
   bool NextPart(HostPart* part) REQUIRES(mutex_);
   void EndPart(const HostPart& part, HostOutcome outcome, const Status& status, EndedList* ended)
