@@ -240,6 +240,24 @@ TEST(a_write_back_that_is_refused_loses_nothing) {
   }
 }
 
+TEST(each_of_several_stores_that_hang_is_named) {
+  Scene first({.blocking = true});
+  Scene second({.blocking = true});
+  std::vector<std::unique_ptr<Aside>> callers;
+  for (Scene* scene : {&first, &second}) {
+    scene->word(5) = 1;
+    scene->store->Hold(StoreOp::kWrite);
+    callers.push_back(
+        std::make_unique<Aside>([scene] { CHECK(scene->region.Flush().ok()); }));
+    scene->store->AwaitCalls(StoreOp::kWrite, 1);
+  }
+  for (Scene* scene : {&first, &second}) {
+    AwaitThat("its region is told", [scene] { return scene->events.Of(EventKind::kStall).size(); });
+    scene->store->LetGo(StoreOp::kWrite);
+  }
+  for (auto& caller : callers) caller->AwaitDone("the caller goes on");
+}
+
 TEST(a_flush_that_the_store_cannot_make_durable_fails) {
   Scene scene;
   scene.word(5) = 1;

@@ -49,6 +49,8 @@ struct Region {
   std::atomic<uint32_t> write_backs_refused{0};
   // A close has failed; used by one close at a time.
   bool close_refused = false;
+  // The watchdog's own: until then it does not name again that the store hangs.
+  int64_t stall_quiet_until_ns = 0;
   // Read-ahead pages that were dropped before anybody asked for them, since the last reckoning.
   std::atomic<uint32_t> read_ahead_wasted{0};
 

@@ -230,7 +230,7 @@ class Pager {
   std::multimap<int64_t, std::function<void()>> timers_ GUARDED_BY(timer_mutex_);
 
   // The watchdog's own.
-  int64_t stall_quiet_until_ns_ = 0;
+  int64_t waiting_quiet_until_ns_ = 0;
 };
 
 }  // namespace umap

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "os/clock.h"
@@ -92,6 +93,14 @@ std::string Explain(const Blocked& blocked, bool javascript_store) {
     text += "; " + std::to_string(blocked.others) + " other threads are waiting for pages";
   }
   return text;
+}
+
+std::string DescribeStall(const Region& region, const PendingCall& call, int64_t now,
+                          const Blocked& blocked) {
+  return "store " + region.store->label() + " has not answered a " + NameOf(call.op) + " of " +
+         std::to_string(call.byte_length) + " bytes at offset " + std::to_string(call.offset) +
+         " for " + std::to_string((now - call.started_ns) / 1'000'000'000) + " s" +
+         Explain(blocked, !region.store->traits().blocking);
 }
 
 }  // namespace
@@ -188,31 +197,34 @@ void Pager::ReplaceHungThreads() {
 
 void Pager::NameStalls() {
   const int64_t now = NowNs();
-  if (now < stall_quiet_until_ns_) return;
-  std::string named;
-  Region* stalled = nullptr;
-  RegionEvent event;
-  const auto consider = [&](Region* region, const PendingCall& call) {
-    if (stalled || call.started_ns == 0 || now - call.started_ns < kStallNs) return;
-    stalled = region;
-    const auto seconds = (now - call.started_ns) / 1'000'000'000;
-    named = "store " + region->store->label() + " has not answered a " + NameOf(call.op) + " of " +
-            std::to_string(call.byte_length) + " bytes at offset " + std::to_string(call.offset) +
-            " for " + std::to_string(seconds) + " s" +
-            Explain(FindBlockedThreads(), !region->store->traits().blocking);
-    event = {EventKind::kStall, Status::Retry(ETIMEDOUT, named), call.offset, call.byte_length, 0};
-  };
+  std::vector<std::string> named;
+  std::optional<Blocked> blocked;
   // Under the map's mutex no region that is seen here can go away.
   regions_.ForEach([&](Region* region) {
+    PendingCall oldest;
+    const auto consider = [&oldest](const PendingCall& call) {
+      if (call.started_ns == 0) return;
+      if (oldest.started_ns == 0 || call.started_ns < oldest.started_ns) oldest = call;
+    };
     PendingCall call;
-    if (region->store->OldestCall(&call)) consider(region, call);
-    watched_calls_.ForEachOf(region, [&](const PendingCall& each) { consider(region, each); });
-    if (stalled == region) Publish(*region, event);
+    if (region->store->OldestCall(&call)) consider(call);
+    watched_calls_.ForEachOf(region, consider);
+    if (oldest.started_ns == 0 || now - oldest.started_ns < kStallNs) return;
+    if (now < region->stall_quiet_until_ns) return;
+    region->stall_quiet_until_ns = now + kStallRepeatNs;
+    if (!blocked) blocked = FindBlockedThreads();
+    named.push_back(DescribeStall(*region, oldest, now, *blocked));
+    Publish(*region, {EventKind::kStall, Status::Retry(ETIMEDOUT, named.back()), oldest.offset,
+                      oldest.byte_length, 0});
   });
-  if (named.empty()) named = NameWaitingFills(now);
-  if (named.empty()) return;
-  Log(LogLevel::kWarning, named);
-  stall_quiet_until_ns_ = now + kStallRepeatNs;
+  if (named.empty() && now >= waiting_quiet_until_ns_) {
+    std::string waiting = NameWaitingFills(now);
+    if (!waiting.empty()) {
+      waiting_quiet_until_ns_ = now + kStallRepeatNs;
+      named.push_back(std::move(waiting));
+    }
+  }
+  for (const std::string& line : named) Log(LogLevel::kWarning, line);
 }
 
 // Empty when no fill has waited for memory for long.
