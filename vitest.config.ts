@@ -5,7 +5,11 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['{packages/*,examples,bench,scripts}/test/**/*.test.ts'],
-    globalSetup: ['packages/store-s3/test/server/global-setup.ts'],
+    // The first is undone last.
+    globalSetup: [
+      'scripts/temporary-directory.mjs',
+      'packages/store-s3/test/server/global-setup.ts',
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
