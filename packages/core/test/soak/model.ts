@@ -52,7 +52,9 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
       threads.push(startThread(thread))
     }
     const endMs = performance.now() + durationMs
-    while (performance.now() < endMs) {
+    // A run in which nothing was written back or evicted shows nothing.
+    const isEmpty = () => total.writeBacks === 0 || total.evictions === 0
+    while (performance.now() < endMs || isEmpty()) {
       const stats = await runRound({ random, subjects, threads, stepsPerRound })
       total.rounds += 1
       total.steps += threadCount * stepsPerRound
