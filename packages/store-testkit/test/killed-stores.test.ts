@@ -43,9 +43,14 @@ describe('a store that', () => {
       'keeps everything until it is closed',
       [
         'after a flush has all of its bytes',
+        'after a flush beside another has all of their bytes',
         'between write and flush has the state of the last flush',
         'while it flushes has the state before or after',
       ],
+    ],
+    [
+      'answers a flush beside another at once',
+      ['after a flush beside another has all of their bytes'],
     ],
     [
       'forgets what its session had written',
@@ -61,14 +66,14 @@ describe('a store that', () => {
     ],
   ])('%s', async (bug, foundBy) => {
     const { results, names, failed } = await killed(bug)
-    expect(results).toHaveLength(4)
+    expect(results).toHaveLength(5)
     expect(failed.filter(({ message }) => !/killed |opened again by/.test(message))).toEqual([])
     expect(names).toEqual(foundBy.map((name) => `${group}: ${name}`))
   })
 
   it('cannot be opened in another process is told what that process said', async () => {
     const { failed } = await killed('is sound', (id) => refOf(id, '', 'no-such-store'))
-    expect(failed).toHaveLength(4)
+    expect(failed).toHaveLength(5)
     expect(failed[0]?.message).toMatch(/STORE_MODULE[\s\S]*no-such-store/)
   })
 

@@ -7,6 +7,8 @@ import { hashWords, Random } from '../random.ts'
 /** When the process kills itself. */
 export type CrashMoment =
   | { readonly when: 'flushed' }
+  /** When a flush that began beside another one has resolved. */
+  | { readonly when: 'flushed beside another' }
   | { readonly when: 'written' }
   | { readonly when: 'writing' }
   /** When a flush has run for this share of the time that the one before it took. */

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { openStoreRef, type PageStore } from '@umap/store'
 import { type Killer, startKiller } from './crash-killer.ts'
 import { actionOf, type CrashPlan, pageBytesOf } from './crash-plan.ts'
+import { flushBesideAnother } from './overlapping-flushes.ts'
 
 process.once('message', async (plan: CrashPlan) => {
   // Nothing may keep the process alive but the store. Node 20 goes on with the channel once this
@@ -36,6 +37,11 @@ async function run(plan: CrashPlan): Promise<void> {
   const last = plan.flushCount + 1
   switch (plan.moment.when) {
     case 'flushed':
+      return killNow()
+    case 'flushed beside another':
+      await writeGeneration(store, plan, last)
+      await flushBesideAnother(async () => store.flush?.())
+      say(`flushed ${last}`)
       return killNow()
     case 'writing':
       return writeGeneration(store, plan, last, true)

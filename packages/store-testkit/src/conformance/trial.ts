@@ -72,6 +72,15 @@ export class Trial {
     return this.#subject
   }
 
+  /** Opens the data set for reading beside `subject`; skips the test where the store refuses. */
+  async openReaderBeside(): Promise<Subject> {
+    try {
+      return await this.#take('reopen', 'read-only')
+    } catch {
+      return this.skip('reopen gives no reader beside a writer')
+    }
+  }
+
   /** The reference to the data set; skips the test where there is none. */
   ref(): StoreSource {
     const ref = this.options.ref?.(this.#dataSet('read-write'))

@@ -8,6 +8,7 @@ export async function openStore({ file, bug }, { session } = {}) {
   const pageBytes = 4096
   let bytes = await readFile(staged).catch(() => readFile(file))
   let dirty = new Map()
+  let flushed = Promise.resolve()
 
   async function inPlace(offset, source) {
     const handle = await open(file, 'r+')
@@ -57,7 +58,13 @@ export async function openStore({ file, bug }, { session } = {}) {
     write: change,
     discard: (offset, byteLength) => change(offset, new Uint8Array(byteLength)),
     async flush() {
-      if (bug !== 'keeps everything until it is closed') await commit()
+      if (bug === 'keeps everything until it is closed') return
+      if (bug === 'answers a flush beside another at once') {
+        if (dirty.size === 0) return
+        dirty = new Map()
+      }
+      flushed = flushed.then(commit)
+      await flushed
     },
     async close() {
       if (bug === 'keeps everything until it is closed') await commit()

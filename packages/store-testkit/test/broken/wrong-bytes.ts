@@ -27,6 +27,7 @@ const everyReader: readonly string[] = [
   'calls in flight together: read and write side by side',
   'calls in flight together: may be flushes too',
   'flush: keeps what was written before it',
+  'flush: beside another waits for what that one has taken',
   'flush: keeps what was discarded before it',
   'flush: keeps what several openings wrote',
   'an aborted call: reads all of its bytes or is rejected with the reason of its signal',

@@ -17,6 +17,7 @@ export const storesWithWrongEnds: readonly BrokenStore[] = [
       'calls in flight together: may be flushes too',
       'flush: keeps what was written before it',
       'flush: keeps what was written before it though others are being written',
+      'flush: beside another waits for what that one has taken',
       'flush: keeps what was discarded before it',
       'flush: may have nothing to do',
       'flush: keeps what several openings wrote',
@@ -34,7 +35,10 @@ export const storesWithWrongEnds: readonly BrokenStore[] = [
         }
       }
     },
-    foundBy: ['flush: keeps what was written before it though others are being written'],
+    foundBy: [
+      'flush: keeps what was written before it though others are being written',
+      'flush: beside another waits for what that one has taken',
+    ],
   },
   {
     bug: 'flushes once, and never again',
@@ -73,9 +77,32 @@ export const storesWithWrongEnds: readonly BrokenStore[] = [
     },
     foundBy: [
       'calls in flight together: may be flushes too',
+      'flush: beside another waits for what that one has taken',
       'flush: keeps what was discarded before it',
       'flush: may have nothing to do',
     ],
+  },
+  {
+    bug: 'answers a flush at once where another has taken what is dirty',
+    Store: class extends SoundStore {
+      #isDirty = false
+      protected override store(offset: number, source: Uint8Array) {
+        this.#isDirty = true
+        super.store(offset, source)
+      }
+      protected override erase(offset: number, byteLength: number) {
+        this.#isDirty = true
+        super.erase(offset, byteLength)
+      }
+      override async flush() {
+        if (this.isClosed || this.#isDirty) {
+          this.#isDirty = false
+          await this.run(() => turns(4))
+          await super.flush()
+        }
+      }
+    },
+    foundBy: ['flush: beside another waits for what that one has taken'],
   },
   {
     bug: 'is rejected where a flush meets another',
@@ -92,7 +119,10 @@ export const storesWithWrongEnds: readonly BrokenStore[] = [
         this.#isFlushing = false
       }
     },
-    foundBy: ['calls in flight together: may be flushes too'],
+    foundBy: [
+      'calls in flight together: may be flushes too',
+      'flush: beside another waits for what that one has taken',
+    ],
   },
   {
     bug: 'settles at once when it is aborted, and writes later',

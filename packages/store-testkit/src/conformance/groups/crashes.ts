@@ -9,6 +9,7 @@ import { expectBytes, expectThat, fail, firstDifference } from '../expect.ts'
 import { Subject } from '../subject.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { Trial } from '../trial.ts'
+import { contractOfOverlappingFlushes } from './durability.ts'
 
 const pageCountMax = 64
 const crashTimeoutMs = 60_000
@@ -27,6 +28,13 @@ export const crashes: TestGroup = {
       needs: ['writable', 'ref'],
       isSlow: true,
       run: (trial) => killAndLook(trial, { when: 'flushed' }, 1),
+    },
+    {
+      name: 'after a flush beside another has all of their bytes',
+      contract: contractOfOverlappingFlushes,
+      needs: ['writable', 'ref'],
+      isSlow: true,
+      run: (trial) => killAndLook(trial, { when: 'flushed beside another' }, 1),
     },
     {
       name: 'and opened again by its session has all that was written, or is refused',
@@ -161,10 +169,17 @@ function checkPages(
   }
 }
 
+const moments = {
+  flushed: 'after a flush',
+  'flushed beside another': 'after a flush beside another',
+  writing: 'in a write',
+  written: 'before a flush',
+}
+
 function describeCrash({ moment }: CrashPlan, { flushed, isFlushing }: CrashOutcome): string {
   const where =
     moment.when === 'flushing'
       ? `${isFlushing ? 'in' : 'after'} a flush, at ${Math.round(moment.share * 100)} % of its time`
-      : { flushed: 'after a flush', writing: 'in a write', written: 'before a flush' }[moment.when]
+      : moments[moment.when]
   return `killed ${where} (${flushed} flushes had resolved)`
 }

@@ -1,7 +1,13 @@
 // What flush promises, as far as closing and opening again can show it; groups/crashes.ts goes on.
 
+import { flushBesideAnother } from '../overlapping-flushes.ts'
 import type { TestGroup } from '../test-case.ts'
 import type { Trial } from '../trial.ts'
+
+/** What the test here and the one that kills demand of flushes that overlap. */
+export const contractOfOverlappingFlushes =
+  'flush covers every write that resolved before it, also what a flush that is under way has taken:' +
+  ' it must not resolve before that is durable.'
 
 /** Tests of `flush` and of opening again. */
 export const durability: TestGroup = {
@@ -20,6 +26,12 @@ export const durability: TestGroup = {
         ' that it may keep any part.',
       needs: ['writable'],
       run: keepsWritesBesideOthers,
+    },
+    {
+      name: 'beside another waits for what that one has taken',
+      contract: contractOfOverlappingFlushes,
+      needs: ['writable'],
+      run: waitsForAnother,
     },
     {
       name: 'keeps what was discarded before it',
@@ -75,6 +87,21 @@ async function keepsWritesBesideOthers(trial: Trial): Promise<void> {
   // Not flushed again: only the first page is sure to be there.
   const again = await trial.reopen()
   await again.expectBytes(first!.offset, page, 'a page that was written before the flush')
+}
+
+// A reader beside the writer sees what is missing, where the first flush is under way for as long as
+// it takes to open it. Closing the writer would wait for that flush.
+async function waitsForAnother(trial: Trial): Promise<void> {
+  const { subject } = trial
+  const bytes = trial.random.bytes(trial.wholeBytes)
+  await trial.writeWhole(bytes)
+  await flushBesideAnother(() => subject.flush())
+  const reader = await trial.openReaderBeside()
+  for (const { offset, byteLength } of trial.pages(5)) {
+    const page = bytes.subarray(offset, offset + byteLength)
+    await reader.expectBytes(offset, page, 'a page, read when a flush beside another had resolved')
+  }
+  await reader.close()
 }
 
 async function keepsDiscards(trial: Trial): Promise<void> {
