@@ -1,36 +1,15 @@
 // Measures data sets with chunks of several sizes: writing in order, flushing scattered pages, and
 // reading scattered pages, on the server that the tests use or on UMAP_TEST_S3_ENDPOINT.
 // `node packages/store-s3/bench/measure-chunks.mjs [data MiB]`, on a quiet machine.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { openStore } from '@umap/store-s3'
+import { startServer } from './server.mjs'
 
 const mib = 2 ** 20
 const dataBytes = Number(process.argv[2] ?? 128) * mib
 const pageBytes = 64 * 1024
 const scatteredPages = 64
 const callBytes = 4 * mib
-
-/** The server's endpoint, and what ends it. */
-async function startServer() {
-  const { UMAP_TEST_S3_ENDPOINT: endpoint } = process.env
-  if (endpoint !== undefined) return { endpoint, end: async () => {} }
-  const script = fileURLToPath(new URL('../test/server/guardian.mjs', import.meta.url))
-  const guardian = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = await once(createInterface({ input: guardian.stdout }), 'line')
-  const answer = JSON.parse(line)
-  if (answer.error !== undefined) throw new Error(answer.error)
-  process.env.AWS_ACCESS_KEY_ID = answer.accessKeyId
-  process.env.AWS_SECRET_ACCESS_KEY = answer.secretAccessKey
-  const end = async () => {
-    guardian.stdin.end()
-    await once(guardian, 'exit')
-  }
-  return { endpoint: answer.endpoint, end }
-}
 
 /** @param {() => Promise<unknown>} work */
 async function secondsOf(work) {

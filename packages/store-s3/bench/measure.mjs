@@ -1,10 +1,6 @@
 // Measures an object mapped over S3 against the SDK alone, on the server that the tests use or on
 // UMAP_TEST_S3_ENDPOINT: how long a fault takes, and how fast a scan is. Rounds take turns, medians
 // are printed. `node packages/store-s3/bench/measure.mjs [rounds]`, on a quiet machine.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
@@ -15,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { umap } from '@umap/core'
 import { s3Store } from '@umap/store-s3'
+import { startServer } from './server.mjs'
 
 const mib = 2 ** 20
 const objectBytes = 256 * mib
@@ -32,24 +29,6 @@ function median(values) {
 /** @param {number[]} values @param {number} share */
 function percentile(values, share) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN
-}
-
-/** The server's endpoint, and what ends it. */
-async function startServer() {
-  const { UMAP_TEST_S3_ENDPOINT: endpoint } = process.env
-  if (endpoint !== undefined) return { endpoint, end: async () => {} }
-  const script = fileURLToPath(new URL('../test/server/guardian.mjs', import.meta.url))
-  const guardian = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = await once(createInterface({ input: guardian.stdout }), 'line')
-  const answer = JSON.parse(line)
-  if (answer.error !== undefined) throw new Error(answer.error)
-  process.env.AWS_ACCESS_KEY_ID = answer.accessKeyId
-  process.env.AWS_SECRET_ACCESS_KEY = answer.secretAccessKey
-  const end = async () => {
-    guardian.stdin.end()
-    await once(guardian, 'exit')
-  }
-  return { endpoint: answer.endpoint, end }
 }
 
 const server = await startServer()
