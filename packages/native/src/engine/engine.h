@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "os/fault_mode.h"
 #include "os/status.h"
 #include "page/events.h"
 #include "store/store.h"
@@ -57,6 +58,7 @@ struct RegionOptions {
   uint64_t byte_length = 0;
   // Read-ahead window at most, in pages; -1: the default; 0: none.
   int64_t read_ahead_pages_max = -1;
+  FaultChoice faults = FaultChoice::kAuto;
 };
 
 struct LatencySummary {
@@ -65,6 +67,7 @@ struct LatencySummary {
 };
 
 struct RegionStats {
+  FaultMode fault_mode = FaultMode::kUserfaultfd;
   uint64_t faults = 0, fills = 0, fill_bytes = 0, evictions = 0;
   // Faults answered from a standby frame, with no store I/O.
   uint64_t standby_hits = 0;
@@ -75,7 +78,6 @@ struct RegionStats {
   uint64_t store_errors = 0;
   LatencySummary fault_latency, fill_latency;
 };
-
 
 // Process-wide options; they count from the next start of the engine (when no region is open).
 void ConfigureEngine(const EngineOptions& options);
