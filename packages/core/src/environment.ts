@@ -1,6 +1,7 @@
-// The environment variables of LLNL UMap, under their names, in their units. They override the
-// defaults; an option that the program passes wins over them. Pure; any thread.
+// The environment variables of LLNL UMap, under their names, in their units, and UMAP_FAULTS. They
+// override the defaults; an option that the program passes wins over them. Pure; any thread.
 
+import type { FaultChoice } from '@umap/native'
 import { show } from './check.ts'
 import { checkPageBytes } from './page-bytes.ts'
 
@@ -24,11 +25,17 @@ export interface EnvironmentDefaults {
   readonly readAheadPages?: number
   /** UMAP_LOG_LEVEL as the engine's number: 1 ERROR, 2 WARNING, 3 INFO, 4 DEBUG. */
   readonly logLevel?: number
+  /** UMAP_FAULTS, the way in which faults shall arrive. */
+  readonly faults?: FaultChoice
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 const threadCountMax = 256
+
+/** The choices of `umap({ faults })` and UMAP_FAULTS, best first. */
+export const faultChoices: readonly FaultChoice[] = ['auto', 'userfaultfd', 'signal', 'in-thread']
+
 const logLevels: readonly string[] = ['ERROR', 'WARNING', 'INFO', 'DEBUG']
 
 /**
@@ -47,6 +54,7 @@ export function readEnvironment(env: Environment = process.env): EnvironmentDefa
     ...readInteger(env, 'UMAP_MAX_FAULT_EVENTS', 'faultEventsMax', 1, 2 ** 16),
     ...readInteger(env, 'UMAP_READ_AHEAD', 'readAheadPages', 0, 2 ** 20),
     ...readLogLevel(env),
+    ...readFaults(env),
   }
   checkWatermarks(defaults)
   return defaults
@@ -88,6 +96,18 @@ function readLogLevel(env: Environment): { logLevel?: number } {
     throw garbage('UMAP_LOG_LEVEL', text, logLevels.join(', '))
   }
   return { logLevel: index + 1 }
+}
+
+function readFaults(env: Environment): { faults?: FaultChoice } {
+  const text = env.UMAP_FAULTS?.trim()
+  if (text === undefined || text === '') {
+    return {}
+  }
+  const faults = faultChoices.find((choice) => choice === text.toLowerCase())
+  if (faults === undefined) {
+    throw garbage('UMAP_FAULTS', text, faultChoices.join(', '))
+  }
+  return { faults }
 }
 
 function checkWatermarks({ highWaterPercent, lowWaterPercent }: EnvironmentDefaults): void {

@@ -1,6 +1,6 @@
 // `@umap/core`: maps store objects into ordinary `ArrayBuffer`s, filled page by page when touched.
 
-export { type ProbeReport, probe } from '@umap/native'
+export { type FaultChoice, type FaultMode, type ProbeReport, probe } from '@umap/native'
 export {
   UmapError,
   type UmapErrorCode,

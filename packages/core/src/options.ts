@@ -1,10 +1,10 @@
 // The options of `umap()`, checked at the caller's line and completed with defaults: the option,
 // else the environment, else the built-in value. Pure; any thread.
 
+import type { FaultChoice } from '@umap/native'
 import { resolveStoreRef, type StoreRef, type StoreSource } from '@umap/store'
 import { checkBoolean, checkChoice, checkInteger, checkKnownKeys, checkObject } from './check.ts'
-import type { EnvironmentDefaults } from './environment.ts'
-import { UmapError, umapErrorCodes } from './errors.ts'
+import { type EnvironmentDefaults, faultChoices } from './environment.ts'
 import { checkBufferOptions, PageBuffer, type PageBufferOptions } from './page-buffer.ts'
 import { checkPageBytes, defaultPageBytes } from './page-bytes.ts'
 
@@ -25,8 +25,12 @@ export interface UmapOptions {
   readonly offset?: number
   /** Bytes of the store that are mapped. Default: up to the end of the store. */
   readonly byteLength?: number
-  /** Where faults come from. 'auto', the default, takes the best that this machine allows. */
-  readonly faults?: 'auto' | 'userfaultfd' | 'signal'
+  /**
+   * How a touch of an absent page reaches the engine. 'auto', the default, takes the best that this
+   * machine allows: 'userfaultfd', else 'signal'. 'in-thread' has the lowest latency. In any way but
+   * the first a system call on an absent page fails with EFAULT: see `Region.withResident`.
+   */
+  readonly faults?: FaultChoice
   /**
    * Where a JavaScript store runs: in a worker thread, the default, or in a process of its own, with
    * a thread pool and crashes of its own.
@@ -48,6 +52,7 @@ export interface ResolvedOptions {
   readonly host: 'worker' | 'process'
   readonly shared: boolean
   readonly readAheadPagesMax: number
+  readonly faults: FaultChoice
 }
 
 /** The part of a store that a region covers, in bytes. */
@@ -74,8 +79,7 @@ const arrayBufferBytesMaxOfNode20 = 2 ** 32
 /**
  * Checks and completes `options`.
  *
- * Throws a `TypeError` or `RangeError` that names the option, and a `UmapError` with the code
- * UMAP_UNSUPPORTED for what is not built yet.
+ * Throws a `TypeError` or `RangeError` that names the option.
  */
 export function resolveOptions(
   options: UmapOptions,
@@ -90,7 +94,6 @@ export function resolveOptions(
     options.pageBytes === undefined
       ? (defaults.pageBytes ?? defaultPageBytes)
       : checkPageBytes(options.pageBytes, 'pageBytes')
-  checkFaults(options)
   return {
     ...resolveStore(options.store),
     access:
@@ -110,6 +113,10 @@ export function resolveOptions(
         : checkChoice(options.host, 'host', ['worker', 'process']),
     shared: options.shared === undefined ? false : checkBoolean(options.shared, 'shared'),
     readAheadPagesMax: defaults.readAheadPages ?? -1,
+    faults:
+      options.faults === undefined
+        ? (defaults.faults ?? 'auto')
+        : checkChoice(options.faults, 'faults', faultChoices),
   }
 }
 
@@ -176,16 +183,4 @@ function resolveBuffer(
     )
   }
   return isShared ? buffer : { ...buffer }
-}
-
-function checkFaults(options: UmapOptions): void {
-  const faults =
-    options.faults === undefined
-      ? 'auto'
-      : checkChoice(options.faults, 'faults', ['auto', 'userfaultfd', 'signal'])
-  if (faults === 'signal') {
-    throw new UmapError("faults: 'signal' is not built yet; use 'auto' or 'userfaultfd'", {
-      code: umapErrorCodes.unsupported,
-    })
-  }
 }

@@ -1,6 +1,6 @@
 // The statistics of a region as plain data with names that never change. Pure.
 
-import type { NativeRegionStats } from '@umap/native'
+import type { FaultMode, NativeRegionStats } from '@umap/native'
 
 /** Latencies in microseconds. */
 export interface LatencyStats {
@@ -12,6 +12,11 @@ export interface LatencyStats {
 
 /** What `Region.stats()` returns: counters since the region was opened, and sizes now. */
 export interface RegionStats {
+  /**
+   * How faults reach the engine, as `umap({ faults })` and the machine decided it; only with
+   * 'userfaultfd' do system calls fill absent pages. null for a region of no bytes.
+   */
+  readonly faultMode: FaultMode | null
   /** Accesses that the kernel handed to the engine; write-protect faults are among them. */
   readonly faults: number
   /** Pages whose bytes were read from the store, read-ahead included. */
@@ -52,6 +57,7 @@ export function regionStatsOf(stats: NativeRegionStats): RegionStats {
 export function emptyRegionStats(): RegionStats {
   const latency = { count: 0, p50: 0, p99: 0, max: 0 }
   return {
+    faultMode: null,
     faults: 0,
     fills: 0,
     fillBytes: 0,

@@ -147,6 +147,7 @@ function openInEngine(
       byteLength: window.byteLength,
       bufferId: buffer.bufferId,
       readAheadPagesMax: options.readAheadPagesMax,
+      faults: options.faults,
     })
   } catch (error) {
     throw toUmapError(error, 'open', `cannot map ${store.label}`)

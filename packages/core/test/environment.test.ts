@@ -21,6 +21,7 @@ describe('environment variables', () => {
       UMAP_MAX_FAULT_EVENTS: '16',
       UMAP_READ_AHEAD: '0',
       UMAP_LOG_LEVEL: 'warning',
+      UMAP_FAULTS: 'Signal',
     }
     expect(readEnvironment(env)).toEqual({
       pageBytes: 2 ** 20,
@@ -32,6 +33,7 @@ describe('environment variables', () => {
       faultEventsMax: 16,
       readAheadPages: 0,
       logLevel: 2,
+      faults: 'signal',
     })
   })
 
@@ -49,6 +51,7 @@ describe('environment variables', () => {
     ['UMAP_MAX_FAULT_EVENTS', '0'],
     ['UMAP_READ_AHEAD', 'NaN'],
     ['UMAP_LOG_LEVEL', 'loud'],
+    ['UMAP_FAULTS', 'uffd'],
   ])('%s=%s is an error that names both', (variable, value) => {
     const read = () => readEnvironment({ [variable]: value })
     expect(read).toThrow(RangeError)

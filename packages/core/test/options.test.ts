@@ -41,7 +41,8 @@ describe('options of umap', () => {
     ],
     ['an unknown buffer option', { store, buffer: { size: 1 } }, TypeError, /buffer .*named size/],
     ['crossed watermarks', watermarks(40, 60), RangeError, /buffer\.lowWaterPercent 60/],
-    ['an unknown fault source', { store, faults: 'magic' }, TypeError, /faults must be/],
+    ['an unknown way of faults', { store, faults: 'magic' }, TypeError, /faults must be.*'magic'/],
+    ['faults that are a number', { store, faults: 1 }, TypeError, /faults must be .*'signal'.* 1$/],
     ['an unknown host', { store, host: 'cloud' }, TypeError, /host must be/],
     ['shared as text', { store, shared: 'yes' }, TypeError, /shared must be a boolean/],
   ])('refuses %s', async (_what, options, type, message) => {
@@ -49,13 +50,6 @@ describe('options of umap', () => {
     expect(error).toBeInstanceOf(type)
     expect(error).not.toBeInstanceOf(UmapError)
     expect(error.message).toMatch(message)
-  })
-
-  it('says UMAP_UNSUPPORTED for a choice of faults that is not built', async () => {
-    const error = await failureOf({ store, faults: 'signal' })
-    expect(error).toBeInstanceOf(UmapError)
-    expect(error).toMatchObject({ code: 'UMAP_UNSUPPORTED' })
-    expect(error.message).toContain('faults')
   })
 
   it('says which store cannot go to a process of its own, and why', async () => {
@@ -78,12 +72,15 @@ describe('options of umap', () => {
       offset: 0,
       shared: false,
       readAheadPagesMax: -1,
+      faults: 'auto',
     })
-    const defaults = { pageBytes: 4096, readAheadPages: 0 }
+    const defaults = { pageBytes: 4096, readAheadPages: 0, faults: 'signal' } as const
     expect(resolveOptions({ store }, defaults)).toMatchObject({
       pageBytes: 4096,
       readAheadPagesMax: 0,
+      faults: 'signal',
     })
+    expect(resolveOptions({ store, faults: 'auto' }, defaults).faults).toBe('auto')
     expect(resolveOptions({ store, pageBytes: 2 ** 21 }, defaults).pageBytes).toBe(2 ** 21)
   })
 })

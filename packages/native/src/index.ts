@@ -6,6 +6,8 @@ export type { NativeBinding } from './native-binding.ts'
 export { NativeError } from './native-error.ts'
 export type {
   BufferId,
+  FaultChoice,
+  FaultMode,
   HostCallStats,
   HostId,
   HostLinkId,

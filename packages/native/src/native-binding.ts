@@ -5,6 +5,7 @@ import type { OnHostCall } from './host-call.ts'
 import type { NativeError } from './native-error.ts'
 import type {
   BufferId,
+  FaultChoice,
   HostCallStats,
   HostId,
   HostLinkId,
@@ -64,6 +65,8 @@ export interface NativeBinding {
     readonly bufferId: BufferId
     /** Read-ahead window at most; -1 is the default, 0 none. */
     readonly readAheadPagesMax: number
+    /** Default 'auto'. What cannot be had is the errno EPERM or ENOSYS. */
+    readonly faults?: FaultChoice
   }): RegionId
   /** Facts about an open region, for who attaches to it. */
   regionInfo(id: RegionId): NativeRegionInfo

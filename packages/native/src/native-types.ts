@@ -81,6 +81,12 @@ export interface NativeRegionInfo {
   readonly mapped: number
 }
 
+/** How faults of a region shall arrive; 'auto' is the best way that this machine allows. */
+export type FaultChoice = 'auto' | 'userfaultfd' | 'signal' | 'in-thread'
+
+/** How faults of a region arrive; only in the first way do system calls fill absent pages. */
+export type FaultMode = 'userfaultfd' | 'userfaultfd-user-mode' | 'signal' | 'in-thread'
+
 /** Times in microseconds. */
 export interface NativeLatency {
   readonly count: number
@@ -91,6 +97,7 @@ export interface NativeLatency {
 
 /** A region's counters. */
 export interface NativeRegionStats {
+  readonly faultMode: FaultMode
   readonly faults: number
   readonly fills: number
   readonly fillBytes: number

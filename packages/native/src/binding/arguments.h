@@ -39,11 +39,12 @@ class Arguments {
   // An array of whole numbers; empty for undefined.
   std::vector<uint64_t> Wholes(const Napi::Value& value, const char* name, uint64_t max);
 
+  // `name` is not what was wanted; only the first mistake of a call is told.
+  void Fail(const char* name, const char* wanted);
+
   static constexpr uint64_t kWholeMax = (uint64_t{1} << 53) - 1;
 
  private:
-  void Fail(const char* name, const char* wanted);
-
   const Napi::CallbackInfo& info_;
   bool ok_ = true;
 };

@@ -76,6 +76,18 @@ std::shared_ptr<Store> OpenSpec(Arguments& arguments, const Napi::Value& given) 
   return nullptr;
 }
 
+// 'auto' where nothing was said.
+FaultChoice Faults(Arguments& arguments, const Napi::Value& given) {
+  if (given.IsUndefined()) return FaultChoice::kAuto;
+  const std::string name = arguments.Text(given, "faults");
+  if (!arguments.ok() || name == "auto") return FaultChoice::kAuto;
+  if (name == "userfaultfd") return FaultChoice::kUserfaultfd;
+  if (name == "signal") return FaultChoice::kSignal;
+  if (name == "in-thread") return FaultChoice::kInThread;
+  arguments.Fail("faults", "'auto', 'userfaultfd', 'signal' or 'in-thread'");
+  return FaultChoice::kAuto;
+}
+
 Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   const Napi::Value given = arguments[0];
   RegionOptions options;
@@ -90,6 +102,7 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   options.store_offset = arguments.Whole(arguments.Field(given, "offset"), "offset");
   options.read_ahead_pages_max =
       arguments.Integer(arguments.Field(given, "readAheadPagesMax"), "readAheadPagesMax");
+  options.faults = Faults(arguments, arguments.Field(given, "faults"));
   if (!arguments.ok()) return {};
   options.buffer = Found<PageBuffer>(arguments, arguments.Field(given, "bufferId"), "page buffer");
   if (options.buffer == nullptr) return {};
@@ -137,6 +150,7 @@ Napi::Value RegionStatsOf(Environment& environment, Arguments& arguments) {
   const RegionStats stats = StatsOf(*region);
   const Napi::Env env = environment.env();
   Napi::Object object = Napi::Object::New(env);
+  object.Set("faultMode", Napi::String::New(env, NameOf(stats.fault_mode)));
   SetNumber(object, "faults", stats.faults);
   SetNumber(object, "fills", stats.fills);
   SetNumber(object, "fillBytes", stats.fill_bytes);
