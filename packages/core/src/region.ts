@@ -1,6 +1,7 @@
 // A mapped region as applications see it. Everything here runs in the thread that made the object;
 // the bytes are reached by plain memory accesses, which never come through this file.
 
+import { show } from './check.ts'
 import { UmapError, umapErrorCodes } from './errors.ts'
 import { type EngineOperation, toUmapError } from './native-errors.ts'
 import type { Access } from './options.ts'
@@ -11,6 +12,7 @@ import type { RegionHandle } from './region-handle.ts'
 import type { RegionMemory } from './region-memory.ts'
 import type { RegionStats } from './region-stats.ts'
 import { createView, type ViewConstructor, type ViewOf } from './view.ts'
+import { callPinned } from './with-resident.ts'
 
 /** What a region is made of; see `umap` and `attach`. */
 export interface RegionParts {
@@ -160,6 +162,29 @@ export class Region<B extends ArrayBufferLike = ArrayBuffer> extends RegionEvent
     return pin
   }
 
+  /**
+   * Calls `use` with the bytes of a range that stay resident for as long as the call takes: the
+   * memory to hand to system calls (`fs`, sockets), which fail with EFAULT on absent pages unless
+   * `stats().faultMode` is 'userfaultfd'. In that way it works too, and then costs only the pin.
+   *
+   * Pins the range, which blocks this thread until it is filled; calls; unpins, also when `use`
+   * throws. Returns what `use` returns. Where that is a promise, the range stays pinned until it
+   * settles, and `close` waits for it. The bytes are a view of the region, not a copy: they must not
+   * be used after the call. In a read-write region the pages may count as dirty from then on.
+   *
+   * Throws what `pin` throws, and a `TypeError` unless `use` is a function.
+   */
+  withResident<T>(range: Range, use: (bytes: Buffer) => PromiseLike<T>): Promise<T>
+  withResident<T>(range: Range, use: (bytes: Buffer) => T): T
+  withResident<T>(range: Range, use: (bytes: Buffer) => T): T | Promise<Awaited<T>> {
+    if (typeof use !== 'function') {
+      throw new TypeError(`use must be a function, not ${show(use)}`)
+    }
+    const pin = this.pin(range)
+    const call = () => use(createView(this.#buffer, Buffer, pin.offset, pin.byteLength))
+    return callPinned(pin, call, (released) => this.#await(released))
+  }
+
   /** A plain snapshot; after `close` the last one. */
   stats(): RegionStats {
     return this.#lastStats ?? this.#memory.stats()
@@ -214,14 +239,19 @@ export class Region<B extends ArrayBufferLike = ArrayBuffer> extends RegionEvent
 
   async #run(operation: EngineOperation, doing: string, start: () => Promise<void>): Promise<void> {
     const running = start()
-    this.#inFlight.add(running)
+    this.#await(running)
     try {
       await running
     } catch (error) {
       throw toUmapError(error, operation, doing)
-    } finally {
-      this.#inFlight.delete(running)
     }
+  }
+
+  /** Makes `close` wait for work that uses the memory; how it ends is its caller's matter. */
+  #await(running: Promise<unknown>): void {
+    const forget = () => this.#inFlight.delete(running)
+    this.#inFlight.add(running)
+    running.then(forget, forget)
   }
 
   #unpin(range: ExactRange): void {
