@@ -12,6 +12,7 @@ const report: MappingReport = {
   processBytesMax: 180 * 2 ** 20,
   touchCount: 1000,
   stats: {
+    faultMode: 'userfaultfd',
     faults: 30,
     fills: 1234,
     fillBytes: 3 * 2 ** 20,
