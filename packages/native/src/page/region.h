@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "os/futex.h"
 #include "os/mapping.h"
 #include "os/mutex.h"
 #include "page/events.h"
@@ -96,7 +97,7 @@ struct Region {
   void NoteProgress() {
     if (watchers.load() == 0) return;
     progress.fetch_add(1);
-    progress.notify_all();
+    FutexWakeAll(progress);
   }
 };
 

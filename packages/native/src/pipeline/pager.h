@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "os/futex.h"
 #include "os/mutex.h"
 #include "os/thread.h"
 #include "os/unique_fd.h"
@@ -109,7 +110,7 @@ class Pager {
     for (;;) {
       const uint32_t seen = region.progress.load();
       if (settled(region.table[page].Load())) break;
-      region.progress.wait(seen);
+      FutexWait(region.progress, seen);
     }
     region.watchers.fetch_sub(1);
   }
