@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(fileURLToPath(import.meta.url))
 const otherPlatform = process.platform === 'darwin' ? 'linux' : 'darwin'
 
-for (const layer of ['os', 'store', 'page', 'pipeline', 'engine', 'binding']) {
+for (const layer of ['os', 'store', 'page', 'mapper', 'pipeline', 'engine', 'binding']) {
   const directory = join(root, 'src', layer)
   if (!existsSync(directory)) continue
   for (const file of readdirSync(directory).sort()) {

@@ -1,4 +1,5 @@
-// Which layer of the engine may include which: binding → engine → pipeline → {page, store} → os.
+// Which layer of the engine may include which: binding → engine → pipeline → mapper →
+// {page, store} → os.
 // Node's headers stay in binding/, so that the rest is a library that C++ programs link.
 
 /** @typedef {import('./file-names.mjs').Finding} Finding */
@@ -8,9 +9,10 @@ const layersBelow = {
   os: [],
   page: ['os'],
   store: ['os'],
-  pipeline: ['page', 'store', 'os'],
-  engine: ['pipeline', 'page', 'store', 'os'],
-  binding: ['engine', 'pipeline', 'page', 'store', 'os'],
+  mapper: ['page', 'os'],
+  pipeline: ['mapper', 'page', 'store', 'os'],
+  engine: ['pipeline', 'mapper', 'page', 'store', 'os'],
+  binding: ['engine', 'pipeline', 'mapper', 'page', 'store', 'os'],
 }
 
 const nodeHeaders = /^(napi|node_api|js_native_api|node|v8|uv)(-inl|_types)?\.h$/

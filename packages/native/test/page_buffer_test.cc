@@ -2,6 +2,7 @@
 // ever exceeds the budget.
 #include "page/page_buffer.h"
 
+#include "mapper/private_mapper.h"
 #include "os/check.h"
 #include "page/frame_pool.h"
 #include "test/engine_fixture.h"
@@ -20,12 +21,19 @@ BufferLimits LimitsOf(uint64_t bytes) {
   return limits;
 }
 
+std::unique_ptr<PrivateMapper> NewMapper() {
+  Userfaultfd uffd;
+  CHECK(Userfaultfd::Open(FaultMode::kUserfaultfdUserMode, 0, &uffd).ok());
+  std::unique_ptr<PrivateMapper> mapper;
+  CHECK(PrivateMapper::Create(std::move(uffd), &mapper).ok());
+  return mapper;
+}
+
 // A buffer with one pool of small frames and one of larger ones.
 struct Books {
   explicit Books(uint64_t budget_bytes) : buffer(LimitsOf(budget_bytes)) {
-    CHECK(Userfaultfd::Open(0, &uffd).ok());
-    CHECK(buffer.AddRegion(uffd, kPage, &small).ok());
-    CHECK(buffer.AddRegion(uffd, 16 * kPage, &large).ok());
+    CHECK(buffer.AddRegion(*mapper, kPage, &small).ok());
+    CHECK(buffer.AddRegion(*mapper, 16 * kPage, &large).ok());
   }
   ~Books() {
     buffer.RemoveRegion();
@@ -44,7 +52,7 @@ struct Books {
     return taken;
   }
 
-  Userfaultfd uffd;
+  const std::unique_ptr<PrivateMapper> mapper = NewMapper();
   PageBuffer buffer;
   FramePool* small = nullptr;
   FramePool* large = nullptr;
@@ -179,14 +187,13 @@ TEST(random_takes_and_returns_never_exceed_the_budget) {
 }
 
 TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
-  Userfaultfd uffd;
-  CHECK(Userfaultfd::Open(0, &uffd).ok());
+  const auto mapper = NewMapper();
   PageBuffer buffer(LimitsOf(64 * kPage));
   FramePool* pool = nullptr;
   FramePool* other = nullptr;
-  EXPECT_OK(buffer.AddRegion(uffd, kPage, &pool));
+  EXPECT_OK(buffer.AddRegion(*mapper, kPage, &pool));
   // No address space has room for this.
-  EXPECT_EQ(buffer.AddRegion(uffd, uint64_t{1} << 46, &other).error, ENOMEM);
+  EXPECT_EQ(buffer.AddRegion(*mapper, uint64_t{1} << 46, &other).error, ENOMEM);
   std::vector<SlotRun> frames;
   Garbage garbage;
   EXPECT_TRUE(buffer.TakeMemory(nullptr, *pool, 64, 0, &frames, &garbage));
@@ -200,11 +207,10 @@ TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
 }
 
 TEST(the_last_region_leaves_after_what_is_being_trimmed) {
-  Userfaultfd uffd;
-  CHECK(Userfaultfd::Open(0, &uffd).ok());
+  const auto mapper = NewMapper();
   PageBuffer buffer(LimitsOf(512 * kPage));
   FramePool* pool = nullptr;
-  CHECK(buffer.AddRegion(uffd, kPage, &pool).ok());
+  CHECK(buffer.AddRegion(*mapper, kPage, &pool).ok());
   std::vector<SlotRun> frames;
   Garbage garbage;
   CHECK(buffer.TakeMemory(nullptr, *pool, 512, 0, &frames, &garbage));

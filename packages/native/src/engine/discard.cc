@@ -47,11 +47,11 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
 }
 
 // Gives up the page's memory and its place in the books. REQUIRES: it is claimed; `was` says what.
-void ForgetClaimed(Pager& pager, Region& region, PageIndex page, PageWord was) {
-  if (was.state() == PageState::kFailed) pager.Unpoison(region, page, 1);
+void ForgetClaimed(Region& region, PageIndex page, PageWord was) {
+  if (was.state() == PageState::kFailed) region.mapper->Unpoison(region, page, 1);
   if (was.state() != PageState::kClean && was.state() != PageState::kDirty) return;
   if (was.state() == PageState::kDirty) region.NoteClean(page);
-  region.memory.Release(uint64_t{page} * region.page_bytes, region.page_bytes);
+  region.mapper->Release(region, page, 1);
   if (was.Has(kZero)) region.zero_pages.fetch_sub(1);
   region.buffer->Forget(region, page, !was.Has(kZero));
 }
@@ -89,7 +89,7 @@ Status DiscardPages(Pager& pager, Region& region, PageRange range) {
     const PageIndex end = first + std::min(kPagesAtOnce, range.end - first);
     // 1. Nobody gets at the pages, and what was in them is gone.
     for (PageIndex page = first; page < end; page++) {
-      ForgetClaimed(pager, region, page, ClaimAny(pager, region, page));
+      ForgetClaimed(region, page, ClaimAny(pager, region, page));
     }
     TestPoint("before-discard");
     // 2. The store forgets them.
@@ -101,7 +101,7 @@ Status DiscardPages(Pager& pager, Region& region, PageRange range) {
     // 3. Whoever touches them now gets what the store says.
     for (PageIndex page = first; page < end; page++) {
       const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
-      if (before.Has(kWaiters)) pager.uffd().Wake(region.AddressOf(page), region.page_bytes);
+      if (before.Has(kWaiters)) region.mapper->Wake(region, page);
     }
     region.NoteProgress();
     first = end;
@@ -128,7 +128,7 @@ void DropPages(Pager& pager, Region& region) {
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;
-    ForgetClaimed(pager, region, page, ClaimAny(pager, region, page));
+    ForgetClaimed(region, page, ClaimAny(pager, region, page));
     region.table[page].MoveTo(PageState::kAbsent, kLasting);
   });
 }

@@ -13,7 +13,6 @@
 namespace umap {
 namespace {
 
-constexpr uint64_t kHugePageBytes = 2 << 20;
 constexpr uint64_t kReadAheadBytesMax = 8 << 20;
 constexpr timespec kPause = {0, 100'000};
 
@@ -41,17 +40,18 @@ std::shared_ptr<Region> Describe(const RegionOptions& options) {
   return region;
 }
 
-Status MapMemory(const Userfaultfd& uffd, Region& region) {
-  const uint64_t bytes = uint64_t{region.page_count} * region.page_bytes;
-  const bool huge = region.page_bytes % kHugePageBytes == 0;
-  const uint64_t align = huge ? kHugePageBytes : region.page_bytes;
-  Status status = Mapping::Reserve(bytes, align, huge, &region.memory);
-  if (!status.ok() || bytes == 0) return status;
-  if (region.writable && !uffd.has_write_protect()) {
-    return Status::Fail(ENOSYS, "writable regions need write-protect faults of userfaultfd: "
-                                "Linux 5.7 or later on this processor");
-  }
-  return uffd.Register(region.memory.data(), bytes, Pager::RegisterModes(region));
+// Gives the region its place in the page buffer.
+Status Enter(Region& region) {
+  PageBuffer& buffer = *region.buffer;
+  Status status = buffer.AddRegion(*region.mapper, region.page_bytes, &region.pool);
+  if (!status.ok()) return status;
+  // Pins that were granted before there were pages of this size.
+  if (buffer.pinned_bytes.load() <= buffer.PinnableBytes()) return status;
+  buffer.RemoveRegion();
+  return Status::Fail(ENOMEM, "so much of the page buffer is pinned that a page of " +
+                                  std::to_string(region.page_bytes) +
+                                  " bytes may find no memory: release pins, or use another "
+                                  "buffer or smaller pages");
 }
 
 void WaitUntilIdle(Region& region) {
@@ -82,7 +82,7 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   UnpinAll(closing);
   DropPages(pager, closing);
   WaitUntilIdle(closing);
-  closing.memory.Reset();
+  closing.mapper->UnmapRegion(closing);
   pager.Unpark();
   pager.RemoveBuffer(closing.buffer);
   closing.buffer->RemoveRegion();
@@ -102,25 +102,15 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
   Status status = EngineState::Get().Acquire(&pager);
   if (!status.ok()) return status;
   std::shared_ptr<Region> opened = Describe(options);
-  status = opened->table.Create(opened->page_count);
-  if (status.ok()) status = MapMemory(pager->uffd(), *opened);
-  if (status.ok()) {
-    status = opened->buffer->AddRegion(pager->uffd(), opened->page_bytes, &opened->pool);
-  }
+  opened->pager = pager.get();
+  status = pager->ChooseMapper(options.faults, options.writable, &opened->mapper);
+  if (status.ok()) status = opened->table.Create(opened->page_count);
+  if (status.ok()) status = opened->mapper->MapRegion(*opened);
+  if (status.ok()) status = Enter(*opened);
   if (!status.ok()) {
-    opened->memory.Reset();
+    if (opened->mapper) opened->mapper->UnmapRegion(*opened);
     EngineState::Get().Release();
     return status;
-  }
-  // Pins that were granted before there were pages of this size.
-  if (opened->buffer->pinned_bytes.load() > opened->buffer->PinnableBytes()) {
-    opened->buffer->RemoveRegion();
-    opened->memory.Reset();
-    EngineState::Get().Release();
-    return Status::Fail(ENOMEM, "so much of the page buffer is pinned that a page of " +
-                                    std::to_string(opened->page_bytes) +
-                                    " bytes may find no memory: release pins, or use another "
-                                    "buffer or smaller pages");
   }
   pager->AddBuffer(opened->buffer);
   if (opened->page_count > 0) {

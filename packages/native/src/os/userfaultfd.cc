@@ -87,9 +87,11 @@ void Insist(const char* request, uint64_t bytes, Step step) {
 
 }  // namespace
 
-Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
+Status Userfaultfd::Open(FaultMode mode, uint64_t features_denied, Userfaultfd* uffd) {
+  CHECK(mode != FaultMode::kSignal);
   // 1. By the system call or by the device; the first refusal is the one that is reported.
-  const int flags = O_CLOEXEC | O_NONBLOCK;
+  const int user_mode_only = ServesSystemCalls(mode) ? 0 : UFFD_USER_MODE_ONLY;
+  const int flags = O_CLOEXEC | O_NONBLOCK | user_mode_only;
   int first_error = 0;
   const auto open_best = [&]() -> int {
     const int fd = OpenBySyscall(flags);
@@ -103,7 +105,12 @@ Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
   // 2. Ask what the kernel has; a descriptor can shake hands once, so a second one is opened.
   uffdio_api api = {UFFD_API, 0, 0};
   if (ioctl(probe.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
-  const uint64_t features = api.features & kFeaturesWanted & ~features_denied;
+  const uint64_t required = mode == FaultMode::kInThread ? UFFD_FEATURE_SIGBUS : 0;
+  const uint64_t wanted = kFeaturesWanted | required;
+  const uint64_t features = api.features & wanted & ~features_denied;
+  if ((features & required) != required) {
+    return Status::Fail(ENOSYS, "this kernel's userfaultfd cannot raise SIGBUS (Linux 4.14)");
+  }
   probe.Reset();
 
   // 3. Ask for that.
@@ -113,6 +120,7 @@ Status Userfaultfd::Open(uint64_t features_denied, Userfaultfd* uffd) {
   api = {UFFD_API, features, 0};
   if (ioctl(result.fd_.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
   result.features_ = features;
+  result.mode_ = mode;
   *uffd = std::move(result);
   return Status::Ok();
 }

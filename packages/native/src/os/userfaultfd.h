@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "os/fault_mode.h"
 #include "os/status.h"
 #include "os/uffd_abi.h"
 #include "os/unique_fd.h"
@@ -22,11 +23,12 @@ enum class UffdOutcome : uint8_t {
 
 class Userfaultfd {
  public:
-  // Non-blocking, and with faults that are raised inside system calls. `features_denied`: bits to
-  // go without, for tests of the fallbacks.
-  static Status Open(uint64_t features_denied, Userfaultfd* uffd);
+  // Non-blocking. `mode`: what it must be good for, any but kSignal. `features_denied`: bits to go
+  // without, for tests of the fallbacks.
+  static Status Open(FaultMode mode, uint64_t features_denied, Userfaultfd* uffd);
 
   int fd() const { return fd_.get(); }
+  FaultMode mode() const { return mode_; }
   // Frames are registered for write-protection, so moving wants both.
   bool has_move() const { return (features_ & UFFD_FEATURE_MOVE) && has_write_protect(); }
   bool has_poison() const { return features_ & UFFD_FEATURE_POISON; }
@@ -57,6 +59,7 @@ class Userfaultfd {
   void SetProtection(void* begin, uint64_t bytes, uint64_t mode) const;
 
   UniqueFd fd_;
+  FaultMode mode_ = FaultMode::kUserfaultfd;
   uint64_t features_ = 0;
 };
 

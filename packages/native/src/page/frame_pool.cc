@@ -7,11 +7,6 @@
 #include "os/check.h"
 
 namespace umap {
-namespace {
-
-constexpr uint64_t kHugePageBytes = 2 << 20;
-
-}  // namespace
 
 void SlotSet::Put(SlotRun run) {
   const SlotIndex end = run.first + run.count;
@@ -48,27 +43,14 @@ SlotRun SlotSet::Take(uint32_t count) {
 
 FramePool::FramePool(uint64_t page_bytes, SlotIndex slot_count, Mapping memory)
     : page_bytes_(page_bytes),
+      placed_(false),
       memory_(std::move(memory)),
       vacant_(slot_count),
       free_(slot_count) {
   vacant_.Put({0, slot_count});
 }
 
-Status FramePool::Create(const Userfaultfd& uffd, uint64_t page_bytes, SlotIndex slot_count,
-                         std::unique_ptr<FramePool>* pool) {
-  Mapping memory;
-  const bool huge = page_bytes % kHugePageBytes == 0;
-  const uint64_t align = huge ? kHugePageBytes : page_bytes;
-  Status status = Mapping::Reserve(uint64_t{slot_count} * page_bytes, align, huge, &memory);
-  if (!status.ok()) return status;
-  if (uffd.has_move()) {
-    // Only as the destination of moves: with MISSING an engine thread that reads into a vacant
-    // slot would wait for itself.
-    status = uffd.Register(memory.data(), memory.bytes(), UFFDIO_REGISTER_MODE_WP);
-    if (!status.ok()) return status;
-  }
-  *pool = std::make_unique<FramePool>(page_bytes, slot_count, std::move(memory));
-  return Status::Ok();
-}
+FramePool::FramePool(uint64_t page_bytes, Mapping memory)
+    : page_bytes_(page_bytes), placed_(true), memory_(std::move(memory)), vacant_(0), free_(0) {}
 
 }  // namespace umap

@@ -1,6 +1,9 @@
 // Frames of one size: slots of address space, most of them with memory that is recycled instead of
 // being given back, since a fresh page costs the kernel microseconds. A slot is vacant (no memory),
 // free (memory, bytes of no meaning) or taken (its user knows). The page buffer's mutex guards it.
+//
+// Where frames have their places, slot n belongs to page n of one region, and is never anybody
+// else's: then nothing is vacant or free, and memory that is not needed is given back.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +11,7 @@
 #include <vector>
 
 #include "os/mapping.h"
-#include "os/userfaultfd.h"
+#include "page/page_word.h"
 
 namespace umap {
 
@@ -43,13 +46,11 @@ class SlotSet {
 class FramePool {
  public:
   FramePool(uint64_t page_bytes, SlotIndex slot_count, Mapping memory);
-
-  // Reserves address space for `slot_count` frames and registers it, so that pages can be moved
-  // into it. Nothing is committed.
-  static Status Create(const Userfaultfd& uffd, uint64_t page_bytes, SlotIndex slot_count,
-                       std::unique_ptr<FramePool>* pool);
+  // Places for the pages of one region.
+  FramePool(uint64_t page_bytes, Mapping memory);
 
   uint64_t page_bytes() const { return page_bytes_; }
+  bool placed() const { return placed_; }
   uint8_t* AddressOf(SlotIndex slot) const { return memory_.data() + uint64_t{slot} * page_bytes_; }
   // Gives the memory of slots back. Not under the mutex: the slots belong to the caller.
   void ReleaseMemory(SlotRun run) const {
@@ -60,11 +61,17 @@ class FramePool {
     memory_.Release(static_cast<uint64_t>(begin - memory_.data()), bytes);
   }
 
+  // A slot that the page's bytes may move to; kNoSlot: there is none.
+  SlotIndex TakeVacant(PageIndex page) {
+    if (placed_) return page;
+    return vacant_.count() == 0 ? kNoSlot : vacant_.Take(1).first;
+  }
   SlotSet& vacant() { return vacant_; }
   SlotSet& free() { return free_; }
 
  private:
   const uint64_t page_bytes_;
+  const bool placed_;
   Mapping memory_;
   SlotSet vacant_;
   SlotSet free_;

@@ -31,19 +31,22 @@ void PageBuffer::SetBudget(uint64_t bytes) {
 
 // Regions ----------------------------------------------------------------------------------------
 
-Status PageBuffer::AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, FramePool** pool) {
+Status PageBuffer::AddRegion(Mapper& mapper, uint64_t page_bytes, FramePool** pool) {
   MutexLock lock(mutex_);
-  auto found = pools_.find(page_bytes);
+  const std::pair<uint64_t, Mapper*> key(page_bytes, &mapper);
+  auto found = pools_.find(key);
   if (found == pools_.end()) {
-    const uint64_t frames = limits_.budget_bytes_max / page_bytes;
-    const uint64_t slots = std::max(frames * kSlotsPerFrame, kSlotsMin);
     std::unique_ptr<FramePool> fresh;
-    Status status = FramePool::Create(uffd, page_bytes, static_cast<SlotIndex>(slots), &fresh);
-    if (!status.ok()) return status;
-    found = pools_.emplace(page_bytes, std::move(fresh)).first;
+    if (!mapper.places_frames()) {
+      const uint64_t frames = limits_.budget_bytes_max / page_bytes;
+      const uint64_t slots = std::max(frames * kSlotsPerFrame, kSlotsMin);
+      Status status = mapper.CreatePool(page_bytes, static_cast<SlotIndex>(slots), &fresh);
+      if (!status.ok()) return status;
+    }
+    found = pools_.emplace(key, std::move(fresh)).first;
   }
   region_count_.fetch_add(1);
-  *pool = found->second.get();
+  if (found->second) *pool = found->second.get();
   return Status::Ok();
 }
 
@@ -53,7 +56,7 @@ void PageBuffer::RemoveRegion() {
   while (region_count_.load() == 1 && trimming_ > 0) trimmed_.Wait(mutex_);
   if (region_count_.fetch_sub(1) > 1) return;
   CHECK(probation_.count() + protected_.count() + standby_.count() == 0);
-  for (const auto& [page_bytes, pool] : pools_) held_bytes_ -= pool->free().count() * page_bytes;
+  held_bytes_ -= FreeFrameBytes();
   CHECK(held_bytes_ == 0);
   pools_.clear();
   nodes_.Clear();
@@ -66,20 +69,22 @@ void PageBuffer::UseMemory(uint64_t bytes) {
   held_bytes_max_ = std::max(held_bytes_max_, held_bytes_);
 }
 
-bool PageBuffer::DropStandby(FramePool** pool, SlotIndex* slot) {
+bool PageBuffer::DropStandby(Garbage::Piece* piece) {
   const NodeIndex index = standby_.head();
   if (index == kNoNode) return false;
   PageNode& node = nodes_[index];
   PageEntry& entry = node.region->table[node.page];
-  *pool = node.region->pool;
-  *slot = node.slot;
   Region& region = *node.region;
+  const bool placed = region.pool->placed();
+  *piece = {region.pool, {node.slot, 1}, placed ? &region : nullptr};
   // A guess that nobody came for says nothing about the page.
   const bool guess = entry.Load().Has(kReadAhead);
   if (guess) region.read_ahead_wasted.fetch_add(1);
   Unlink(index);
   FreeNode(index, guess ? kNeverEvicted : NextEviction());
-  entry.MoveTo(PageState::kAbsent, kLasting);
+  // Nobody may fill the page before the memory in its place is gone.
+  if (placed) region.in_flight.fetch_add(1);
+  entry.MoveTo(placed ? PageState::kEvicting : PageState::kAbsent, kLasting);
   region.counters.Add(Counter::kEvictions);
   return true;
 }
@@ -88,25 +93,23 @@ bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count
                           std::vector<SlotRun>* frames, Garbage* garbage) {
   uint64_t room = 0;
   while (room < bytes) {
-    FramePool* pool = nullptr;
-    SlotIndex slot = kNoSlot;
+    Garbage::Piece piece = {};
     // 1. Frames that hold nothing.
-    for (const auto& [page_bytes, candidate] : pools_) {
-      if (candidate->free().count() == 0) continue;
-      pool = candidate.get();
-      slot = pool->free().Take(1).first;
+    for (const auto& [key, pool] : pools_) {
+      if (!pool || pool->free().count() == 0) continue;
+      piece = {pool.get(), pool->free().Take(1), nullptr};
       break;
     }
     // 2. The page that has been on standby longest.
-    if (!pool && !DropStandby(&pool, &slot)) return false;
+    if (!piece.pool && !DropStandby(&piece)) return false;
     // A frame that is used again stays counted and makes its own room.
-    room += pool->page_bytes();
-    if (pool == reuse && reuse_count > 0) {
+    room += piece.pool->page_bytes();
+    if (piece.pool == reuse && reuse_count > 0) {
       reuse_count--;
-      frames->push_back({slot, 1});
+      frames->push_back(piece.run);
     } else {
-      garbage->pieces.push_back({pool, {slot, 1}});
-      garbage->counted_bytes += pool->page_bytes();
+      garbage->pieces.push_back(piece);
+      garbage->counted_bytes += piece.pool->page_bytes();
     }
   }
   return true;
@@ -128,8 +131,8 @@ void PageBuffer::Claim(const void* taker, uint64_t bytes) {
 uint64_t PageBuffer::ClaimShortage() const {
   MutexLock lock(mutex_);
   if (!claimant_) return 0;
-  uint64_t room = budget_bytes() - std::min(budget_bytes(), held_bytes_) + standby_.bytes();
-  for (const auto& [page_bytes, pool] : pools_) room += pool->free().count() * page_bytes;
+  const uint64_t room = budget_bytes() - std::min(budget_bytes(), held_bytes_) +
+                        standby_.bytes() + FreeFrameBytes();
   return claimed_bytes_ - std::min(room, claimed_bytes_);
 }
 
@@ -178,18 +181,34 @@ bool PageBuffer::TakeMemory(const void* taker, FramePool& pool, uint32_t frame_c
 void PageBuffer::ReleaseGarbage(Garbage* garbage) {
   if (garbage->pieces.empty()) return;
   for (const Garbage::Piece& piece : garbage->pieces) piece.pool->ReleaseMemory(piece.run);
-  MutexLock lock(mutex_);
-  for (const Garbage::Piece& piece : garbage->pieces) piece.pool->vacant().Put(piece.run);
-  held_bytes_ -= garbage->counted_bytes;
+  {
+    MutexLock lock(mutex_);
+    for (const Garbage::Piece& piece : garbage->pieces) {
+      if (!piece.region) piece.pool->vacant().Put(piece.run);
+    }
+    held_bytes_ -= garbage->counted_bytes;
+  }
+  for (const Garbage::Piece& piece : garbage->pieces) {
+    if (piece.region) piece.region->EndEviction(piece.run.first);
+  }
   *garbage = Garbage();
 }
 
 void PageBuffer::PutFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+  uint64_t given_back = 0;
+  for (const SlotRun& run : frames) {
+    if (!pool.placed()) continue;
+    pool.ReleaseMemory(run);
+    given_back += run.count * pool.page_bytes();
+  }
   MutexLock lock(mutex_);
+  held_bytes_ -= given_back;
+  if (pool.placed()) return;
   for (const SlotRun& run : frames) pool.free().Put(run);
 }
 
 void PageBuffer::VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+  if (pool.placed()) return;
   MutexLock lock(mutex_);
   for (const SlotRun& run : frames) pool.vacant().Put(run);
 }
@@ -339,7 +358,15 @@ uint64_t PageBuffer::PinnableBytes() const {
 }
 
 uint64_t PageBuffer::KeptFreeBytes() const {
-  return pools_.empty() ? 0 : 2 * pools_.rbegin()->first;
+  return pools_.empty() ? 0 : 2 * pools_.rbegin()->first.first;
+}
+
+uint64_t PageBuffer::FreeFrameBytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [key, pool] : pools_) {
+    if (pool) bytes += pool->free().count() * pool->page_bytes();
+  }
+  return bytes;
 }
 
 // Statistics -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 
 namespace umap {
 
+class Mapper;
 struct Region;
 
 // A clean page that is being evicted, and the vacant slot that its bytes may move to.
@@ -36,6 +37,8 @@ struct Garbage {
   struct Piece {
     FramePool* pool;
     SlotRun run;
+    // Where frames have their places: whose pages they are, evicting until the memory is gone.
+    Region* region;
   };
   std::vector<Piece> pieces;
   // How much of it the budget still counts.
@@ -67,8 +70,9 @@ class PageBuffer {
 
   // Regions ------------------------------------------------------------------------------------
 
-  // Counts the region in, and finds or makes the pool of its page size.
-  Status AddRegion(const Userfaultfd& uffd, uint64_t page_bytes, FramePool** pool);
+  // Counts a region in, and finds or makes the pool of its page size; `*pool` stays what it is
+  // where the mapper gives frames their places.
+  Status AddRegion(Mapper& mapper, uint64_t page_bytes, FramePool** pool);
   // Counts it out; with the last one every frame is given back.
   // REQUIRES: Forget was called for each of its pages.
   void RemoveRegion();
@@ -157,10 +161,11 @@ class PageBuffer {
   bool MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count,
                 std::vector<SlotRun>* frames, Garbage* garbage) REQUIRES(mutex_);
   // Drops the oldest standby page; its frame is the caller's.
-  bool DropStandby(FramePool** pool, SlotIndex* slot) REQUIRES(mutex_);
+  bool DropStandby(Garbage::Piece* piece) REQUIRES(mutex_);
   void UseMemory(uint64_t bytes) REQUIRES(mutex_);
   // What a fault of the largest pages needs: a frame, and a page to copy it to.
   uint64_t KeptFreeBytes() const REQUIRES(mutex_);
+  uint64_t FreeFrameBytes() const REQUIRES(mutex_);
   PageQueue& QueueOf(QueueName name) REQUIRES(mutex_);
   void Push(PageQueue& queue, NodeIndex node) REQUIRES(mutex_);
   void Unlink(NodeIndex node) REQUIRES(mutex_);
@@ -180,7 +185,8 @@ class PageBuffer {
   std::atomic<uint64_t> mapped_bytes_{0};
 
   mutable Mutex mutex_;
-  std::map<uint64_t, std::unique_ptr<FramePool>> pools_ GUARDED_BY(mutex_);
+  // By page size and mapper; none where frames have their places.
+  std::map<std::pair<uint64_t, Mapper*>, std::unique_ptr<FramePool>> pools_ GUARDED_BY(mutex_);
   NodeArray nodes_ GUARDED_BY(mutex_);
   // Invariant: every node is on exactly one queue, or kNone while its page is owned by a move.
   PageQueue probation_ GUARDED_BY(mutex_){QueueName::kProbation};

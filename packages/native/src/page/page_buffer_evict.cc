@@ -74,10 +74,8 @@ bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
   PageWord word = entry.Load();
   while (word.state() == PageState::kClean && !word.Has(kPinned)) {
     if (!entry.Replace(&word, word.In(PageState::kEvicting))) continue;
-    FramePool& pool = *node.region->pool;
     const bool zero = word.Has(kZero);
-    const SlotIndex slot =
-        zero || pool.vacant().count() == 0 ? kNoSlot : pool.vacant().Take(1).first;
+    const SlotIndex slot = zero ? kNoSlot : node.region->pool->TakeVacant(node.page);
     *victim = {node.region, node.page, slot, zero};
     node.region->in_flight.fetch_add(1);
     Unlink(index);
@@ -138,7 +136,7 @@ PageWord PageBuffer::FinishDropped(const Victim& victim, bool frame_kept, bool r
   MutexLock lock(mutex_);
   Region& region = *victim.region;
   PageEntry& entry = region.table[victim.page];
-  if (victim.slot != kNoSlot) {
+  if (victim.slot != kNoSlot && !region.pool->placed()) {
     (frame_kept ? region.pool->free() : region.pool->vacant()).Put({victim.slot, 1});
   }
   if (victim.zero) region.zero_pages.fetch_sub(1);

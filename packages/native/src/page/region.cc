@@ -8,6 +8,13 @@ uint64_t Region::NextNumber() {
   return last.fetch_add(1) + 1;
 }
 
+void Region::EndEviction(PageIndex page) {
+  const PageWord before = table[page].MoveTo(PageState::kAbsent, kLasting);
+  if (before.Has(kWaiters)) mapper->Wake(*this, page);
+  NoteProgress();
+  in_flight.fetch_sub(1);
+}
+
 void Publish(Region& region, const RegionEvent& event) {
   MutexLock lock(region.mutex);
   for (const auto& [number, sink] : region.subscribers) sink(event);

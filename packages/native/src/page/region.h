@@ -12,13 +12,15 @@
 #include "os/mapping.h"
 #include "os/mutex.h"
 #include "page/events.h"
+#include "page/frame_pool.h"
+#include "page/mapper.h"
 #include "page/page_buffer.h"
 #include "page/page_table.h"
 #include "page/stats.h"
 
 namespace umap {
 
-class FramePool;
+class Pager;
 class Store;
 
 struct Region {
@@ -27,7 +29,11 @@ struct Region {
   // Fixed from Open on.
   std::shared_ptr<Store> store;
   std::shared_ptr<PageBuffer> buffer;
+  Pager* pager = nullptr;
+  Mapper* mapper = nullptr;
+  // Frames for its pages; its own where they have their places.
   FramePool* pool = nullptr;
+  std::unique_ptr<FramePool> placed_frames;
   bool writable = false;
   uint32_t page_shift = 0;
   uint64_t page_bytes = 0;
@@ -69,6 +75,10 @@ struct Region {
   uint8_t* AddressOf(PageIndex page) const {
     return memory.data() + (uint64_t{page} << page_shift);
   }
+  // Where the engine reads and writes the bytes of a page that is present.
+  uint8_t* BytesOf(PageIndex page) const {
+    return pool->placed() ? pool->AddressOf(page) : AddressOf(page);
+  }
   PageIndex PageAt(uint64_t address) const {
     return static_cast<PageIndex>((address - reinterpret_cast<uint64_t>(memory.data())) >>
                                   page_shift);
@@ -92,6 +102,9 @@ struct Region {
     table.AddDirty(page, -1);
     buffer->dirty_bytes.fetch_sub(page_bytes);
   }
+
+  // A page that was being taken away is absent now: who asked for it meanwhile asks again.
+  void EndEviction(PageIndex page);
 
   // A page left filling, dirtying, writing-back or evicting.
   void NoteProgress() {

@@ -146,37 +146,37 @@ void Pager::EvictVictims(std::vector<Victim> victims, bool to_standby) {
 void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
   Region& region = *victims->region;
   TestPoint("before-evict-move");
-  if (victims->slot == kNoSlot || !uffd_.has_move()) {
+  if (victims->slot == kNoSlot || !region.mapper->moves()) {
     for (uint32_t i = 0; i < count; i++) DropMemory(victims[i], to_standby);
     return;
   }
   // 1. Take the run away, bytes and all, in one call where the kernel lets us.
-  uint64_t moved_bytes = 0;
-  uffd_.Move(region.pool->AddressOf(victims->slot), region.AddressOf(victims->page),
-             count * region.page_bytes, false, &moved_bytes);
+  const uint64_t taken_bytes = region.mapper->TakeOut(region, victims->page, victims->slot, 0,
+                                                      count * region.page_bytes);
   TestPoint("after-evict-move");
   for (uint32_t i = 0; i < count; i++) {
-    // 2. What was not moved with the run is moved, or kept, by itself.
+    // 2. What was not taken with the run is taken, or kept, by itself.
     const uint64_t begin = i * region.page_bytes;
-    const uint64_t moved = moved_bytes > begin ? moved_bytes - begin : 0;
-    if (moved < region.page_bytes && !MoveOut(victims[i], moved)) continue;
-    // 3. Its bytes are in the frame.
-    FinishVictim(victims[i], to_standby ? region.buffer->FinishToStandby(victims[i])
-                                        : region.buffer->FinishDropped(victims[i], true, false));
+    const uint64_t taken = taken_bytes > begin ? taken_bytes - begin : 0;
+    if (taken < region.page_bytes && !TakeOutRest(victims[i], taken)) continue;
+    // 3. Its bytes are in the frame, which is of use to others, or has to go with them.
+    if (to_standby) {
+      FinishVictim(victims[i], region.buffer->FinishToStandby(victims[i]));
+      continue;
+    }
+    const bool placed = region.pool->placed();
+    if (placed) region.pool->ReleaseMemory({victims[i].slot, 1});
+    FinishVictim(victims[i], region.buffer->FinishDropped(victims[i], !placed, false));
   }
 }
 
-// Moves the rest of a page whose first bytes are in its slot already. False: the kernel refuses,
+// Takes the rest of a page whose first bytes are in its slot already. False: the kernel refuses,
 // and the page was kept.
-bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
+bool Pager::TakeOutRest(const Victim& victim, uint64_t taken_bytes) {
   Region& region = *victim.region;
-  uint8_t* const slot = region.pool->AddressOf(victim.slot);
-  uint8_t* const page = region.AddressOf(victim.page);
-  uint64_t done = moved_bytes;
+  uint64_t done = taken_bytes;
   for (int attempt = 0; attempt < kMoveAttemptsMax; attempt++) {
-    uint64_t moved = 0;
-    uffd_.Move(slot + done, page + done, region.page_bytes - done, false, &moved);
-    done += moved;
+    done += region.mapper->TakeOut(region, victim.page, victim.slot, done, region.page_bytes);
     if (done == region.page_bytes) return true;
     sched_yield();
   }
@@ -186,13 +186,13 @@ bool Pager::MoveOut(const Victim& victim, uint64_t moved_bytes) {
 
 void Pager::DropMemory(const Victim& victim, bool remember) {
   Region& region = *victim.region;
-  region.memory.Release(uint64_t{victim.page} * region.page_bytes, region.page_bytes);
+  region.mapper->Release(region, victim.page, 1);
   FinishVictim(victim, region.buffer->FinishDropped(victim, false, remember));
 }
 
 // The page is pinned for I/O by the kernel, and goes back into the mapping, with those of its bytes
 // that were moved out. Whoever pinned it may write it without a fault.
-void Pager::KeepVictim(const Victim& victim, uint64_t moved_bytes) {
+void Pager::KeepVictim(const Victim& victim, uint64_t taken_bytes) {
   Region& region = *victim.region;
   // 1. What comes back is writable, so the page counts as dirty from before that.
   if (region.writable) {
@@ -200,15 +200,8 @@ void Pager::KeepVictim(const Victim& victim, uint64_t moved_bytes) {
     region.table[victim.page].MoveTo(PageState::kDirtying, kLasting);
   }
   // 2. The bytes that had left.
-  uint8_t* const slot = region.pool->AddressOf(victim.slot);
-  uint8_t* const page = region.AddressOf(victim.page);
   TestPoint("before-move-back");
-  for (uint64_t returned = 0; returned < moved_bytes;) {
-    uint64_t moved = 0;
-    uffd_.Move(page + returned, slot + returned, moved_bytes - returned, true, &moved);
-    returned += moved;
-    if (moved == 0) sched_yield();
-  }
+  region.mapper->PutBack(region, victim.page, victim.slot, taken_bytes);
   // 3. It stays. A fault on it meanwhile went to sleep without a flag.
   const PageState state = region.writable ? PageState::kDirty : PageState::kClean;
   FinishVictim(victim, region.buffer->FinishKept(victim, state).With(kWaiters));
@@ -216,7 +209,7 @@ void Pager::KeepVictim(const Victim& victim, uint64_t moved_bytes) {
 
 void Pager::FinishVictim(const Victim& victim, PageWord before) {
   Region& region = *victim.region;
-  if (before.Has(kWaiters)) WakePage(region, victim.page);
+  if (before.Has(kWaiters)) region.mapper->Wake(region, victim.page);
   region.NoteProgress();
   region.in_flight.fetch_sub(1);
 }

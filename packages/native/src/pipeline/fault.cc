@@ -22,11 +22,12 @@ void Pager::RunFiller(uint32_t number) {
   FillerWatch::Place place(filler_watch_);
   std::vector<uffd_msg> messages(fault_events_max_);
   std::vector<Fill*> slow;
+  const Userfaultfd* const uffd = messages_ ? &messages_->uffd() : nullptr;
   uint32_t faults_in_a_row = 0;
   while (!stopping_) {
     // 1. Faults; of those that are slow, the first is this filler's and the others go to others.
-    const uint32_t count =
-        faults_in_a_row < kFaultsInARowMax ? uffd_.Read(messages.data(), fault_events_max_) : 0;
+    const bool reads = uffd && faults_in_a_row < kFaultsInARowMax;
+    const uint32_t count = reads ? uffd->Read(messages.data(), fault_events_max_) : 0;
     for (uint32_t i = 0; i < count; i++) {
       RegionMap::Reading reading(regions_, number);
       HandleFault(messages[i], &slow);
@@ -90,11 +91,12 @@ void Pager::HandleFault(const uffd_msg& message, std::vector<Fill*>* slow) {
   Region* region = regions_.Find(address);
   if (!region) {
     // It was unmapped meanwhile: the thread tries again and finds out.
-    uffd_.Wake(reinterpret_cast<void*>(address & ~uint64_t{4095}), 4096);
+    messages_->uffd().Wake(reinterpret_cast<void*>(address & ~uint64_t{4095}), 4096);
     return;
   }
   const PageIndex page = region->PageAt(address);
-  const auto thread_id = static_cast<pid_t>(message.arg.pagefault.feat.ptid);
+  const bool has_thread_id = messages_->uffd().has_thread_id();
+  const auto thread_id = static_cast<pid_t>(has_thread_id ? message.arg.pagefault.feat.ptid : 0);
   region->counters.Add(Counter::kFaults);
   if (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP) {
     const int64_t started_ns = NowNs();
@@ -117,7 +119,7 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
                         word.state() == PageState::kStandby ||
                         word.state() == PageState::kFilling;
   if (region.read_ahead_pages_max > 0 && unmapped) {
-    plan = read_ahead_.OnFault(region, page, uffd_.has_thread_id() ? thread_id : 0);
+    plan = read_ahead_.OnFault(region, page, thread_id);
   }
   Fill* fill = nullptr;
   for (bool answered = false; !answered; word = entry.Load()) {
@@ -134,7 +136,7 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
         answered = entry.Replace(&word, word.With(kWaiters));
         break;
       case PageState::kFailed:
-        WakePage(region, page);
+        region.mapper->Wake(region, page);
         answered = true;
         break;
       default:
@@ -179,7 +181,7 @@ void Pager::HandleWriteProtectFault(Region& region, PageIndex page) {
         if (entry.Replace(&word, word.With(kWaiters))) return;
         break;
       default:
-        WakePage(region, page);
+        region.mapper->Wake(region, page);
         return;
     }
   }
@@ -188,7 +190,7 @@ void Pager::HandleWriteProtectFault(Region& region, PageIndex page) {
 // The page is kWritingBack | kRewriting, and stays so until here, or was handed over as kDirtying.
 void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
   TestPoint("before-unprotect");
-  uffd_.Unprotect(region.AddressOf(page), region.page_bytes);
+  region.mapper->Unprotect(region, page);
   PageEntry& entry = region.table[page];
   for (PageWord word = entry.Load();;) {
     if (word.state() == PageState::kDirtying) {
@@ -211,11 +213,7 @@ void Pager::AnswerLateMessage(Region& region, PageIndex page) {
   last_region = region.number;
   last_page = page;
   CHECK(count < kLateMessagesMax);
-  WakePage(region, page);
-}
-
-void Pager::WakePage(Region& region, PageIndex page) {
-  uffd_.Wake(region.AddressOf(page), region.page_bytes);
+  region.mapper->Wake(region, page);
 }
 
 }  // namespace umap

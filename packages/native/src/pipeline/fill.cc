@@ -78,9 +78,10 @@ Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, F
 
 bool Pager::MovesIn(const Fill& fill) const {
   const Region& region = fill.region;
+  if (region.pool->placed()) return true;
   // 1. A page that is moved in arrives writable. So it must be a page that nobody writes back, or
   // one that is about to be written: for a read fault in a writable region it is copied, protected.
-  if (!uffd_.has_move() || (region.writable && !fill.for_write)) return false;
+  if (!region.mapper->moves() || (region.writable && !fill.for_write)) return false;
   // 2. While the buffer fills up there are no used frames to move. Reading into one frame again and
   // again, and copying, costs less than a fresh frame each time.
   const uint64_t bytes = fill.count * region.page_bytes;
@@ -93,8 +94,12 @@ bool Pager::TakeMemoryFor(Fill* fill) {
   if (fill->has_memory) return true;
   Region& region = fill->region;
   fill->moves = MovesIn(*fill);
-  const uint64_t extra_bytes = BytesBesideFrames(*fill);
-  const uint32_t frame_count = fill->filled ? 0 : fill->count;
+  // Frames that have their places are only memory: there is nothing to choose.
+  const bool placed = region.pool->placed();
+  const bool takes_place = placed && !fill->filled;
+  const uint64_t extra_bytes =
+      takes_place ? fill->count * region.page_bytes : BytesBesideFrames(*fill);
+  const uint32_t frame_count = placed || fill->filled ? 0 : fill->count;
   const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
   for (bool evicted = false;; evicted = true) {
     Garbage garbage;
@@ -103,6 +108,7 @@ bool Pager::TakeMemoryFor(Fill* fill) {
                                                  &fill->frames, &garbage);
     region.buffer->ReleaseGarbage(&garbage);
     if (fill->has_memory) {
+      if (takes_place) fill->frames.push_back({fill->first, fill->count});
       if (fill->waits) EndWait(fill);
       return true;
     }
@@ -174,7 +180,8 @@ void Pager::FinishFill(Fill* fill, StoreResult result) {
     return;
   }
   const uint64_t bytes = region.StoreBytes(fill->first, fill->count);
-  const bool maps_zeros = result.hole && !region.writable && fill->cause != FillCause::kReadAhead;
+  const bool maps_zeros = result.hole && !region.writable && region.mapper->has_zero_page() &&
+                          fill->cause != FillCause::kReadAhead;
   if (!fill->filled) {
     region.counters.Add(Counter::kFills, fill->count);
     region.counters.Add(Counter::kFillBytes, bytes);
@@ -266,7 +273,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
                             std::to_string(region.StoreOffset(fill->first)) + ": " +
                             status.message + "; touching offset " + std::to_string(offset) +
                             " of the region raises SIGBUS until prefault() succeeds");
-  if (!fill->heals) Poison(region, fill->first);
+  if (!fill->heals) region.mapper->Poison(region, fill->first);
   entry.MoveTo(PageState::kFailed, kLasting);
   Publish(region, {EventKind::kFillError, status, offset, region.page_bytes, 0});
   EndFill(fill, status);
@@ -274,7 +281,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
 
 void Pager::AbandonFill(Region& region, PageIndex page) {
   const PageWord before = region.table[page].MoveTo(PageState::kAbsent, kLasting);
-  if (before.Has(kWanted | kWantedForWriting)) WakePage(region, page);
+  if (before.Has(kWanted | kWantedForWriting)) region.mapper->Wake(region, page);
   region.NoteProgress();
 }
 

@@ -1,48 +1,31 @@
 // Map: install filled frames in the mapping, atomically, and wake who waits; or leave pages that
-// nobody has asked for yet on standby. Runs on whichever thread finished the fill. The ioctl comes
-// before the page's word says that it is there.
-#include <sched.h>
-
-#include "os/check.h"
+// nobody has asked for yet on standby. Runs on whichever thread finished the fill. The call that
+// does it comes before the page's word says that it is there.
 #include "page/test_points.h"
 #include "pipeline/pager.h"
 
 namespace umap {
-namespace {
-
-// The kernel refuses to move a page that is pinned for I/O; such a pin passes in microseconds.
-constexpr int kMoveAttemptsMax = 64;
-
-}  // namespace
 
 void Pager::Map(Fill* fill, bool hole) {
   Region& region = fill->region;
   const bool moves = fill->moves;
-  uint8_t* const begin = region.AddressOf(fill->first);
-  const uint64_t bytes = fill->count * region.page_bytes;
   // 1. Places in the queues. Who arrives writable counts as dirty from before it can be written.
   region.buffer->InsertMapped(region, fill->first, fill->count);
   if (fill->for_write) {
     region.table[fill->first].MoveTo(PageState::kDirtying, kLasting);
     region.NoteDirty(fill->first);
   }
-  if (fill->heals) Unpoison(region, fill->first, fill->count);
+  if (fill->heals) region.mapper->Unpoison(region, fill->first, fill->count);
   // 2. The pages themselves. The kernel wakes the waiters with each piece.
   if (hole) {
-    uffd_.Zero(begin, bytes);
+    region.mapper->MapZeros(region, fill->first, fill->count);
     region.zero_pages.fetch_add(fill->count);
     // The kernel's zero page takes none of the memory that a copy would have.
-    if (!moves) region.buffer->ReturnMemory(bytes);
+    if (!moves) region.buffer->ReturnMemory(fill->count * region.page_bytes);
   } else {
     PageIndex page = fill->first;
     for (const SlotRun& run : fill->frames) {
-      if (moves) {
-        MoveIn(region, page, run);
-      } else {
-        const bool protect = region.writable && !fill->for_write;
-        uffd_.Copy(region.AddressOf(page), region.pool->AddressOf(run.first),
-                   run.count * region.page_bytes, protect);
-      }
+      region.mapper->MapIn(region, page, run, moves, fill->for_write);
       page += run.count;
     }
   }
@@ -65,29 +48,6 @@ void Pager::Map(Fill* fill, bool hole) {
   EndFill(fill, Status::Ok());
 }
 
-void Pager::MoveIn(Region& region, PageIndex page, SlotRun run) {
-  uint8_t* to = region.AddressOf(page);
-  uint8_t* from = region.pool->AddressOf(run.first);
-  uint64_t left = run.count * region.page_bytes;
-  for (int attempt = 0; left > 0; attempt++) {
-    uint64_t moved = 0;
-    const UffdOutcome outcome = uffd_.Move(to, from, left, true, &moved);
-    to += moved;
-    from += moved;
-    left -= moved;
-    if (left == 0) return;
-    CHECK(outcome == UffdOutcome::kBusy || outcome == UffdOutcome::kNoMemory);
-    if (attempt < kMoveAttemptsMax) {
-      sched_yield();
-      continue;
-    }
-    // Copy what cannot be moved; the frame's memory is given back in exchange.
-    uffd_.Copy(to, from, left, false);
-    region.pool->ReleaseAddressRange(from, left);
-    return;
-  }
-}
-
 void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
   PageEntry& entry = region.table[page];
   for (PageWord word = entry.Load();;) {
@@ -106,7 +66,7 @@ void Pager::PublishMapped(Region& region, PageIndex page, uint32_t flags) {
 
 void Pager::PublishDirty(Region& region, PageIndex page) {
   TestPoint("before-unprotect");
-  uffd_.Unprotect(region.AddressOf(page), region.page_bytes);
+  region.mapper->Unprotect(region, page);
   region.table[page].MoveTo(PageState::kDirty, kLasting);
   region.NoteProgress();
 }

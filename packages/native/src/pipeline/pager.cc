@@ -32,13 +32,11 @@ Pager::~Pager() {
 }
 
 Status Pager::Start() {
-  Status status = Userfaultfd::Open(options_.features_denied, &uffd_);
-  if (!status.ok()) return status;
-  empty_file_.Reset(memfd_create("umap-failed-pages", MFD_CLOEXEC));
-  if (!empty_file_) return SystemError(errno, "memfd_create");
+  messages_refused_ = OpenMessages();
   posted_count_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
   if (!posted_count_) return SystemError(errno, "eventfd");
-  status = filler_watch_.Create(uffd_.fd(), posted_count_.get());
+  const int faults = messages_ ? messages_->uffd().fd() : -1;
+  Status status = filler_watch_.Create(faults, posted_count_.get());
   if (!status.ok()) return status;
 
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());

@@ -20,7 +20,7 @@
 #include "os/mutex.h"
 #include "os/thread.h"
 #include "os/unique_fd.h"
-#include "os/userfaultfd.h"
+#include "mapper/private_mapper.h"
 #include "page/page_buffer.h"
 #include "page/region.h"
 #include "page/region_map.h"
@@ -50,7 +50,8 @@ class Pager {
   // REQUIRES: no region is mapped.
   void Stop();
 
-  const Userfaultfd& uffd() const { return uffd_; }
+  // The mapper for a region, by the way that it asks for or the best there is.
+  Status ChooseMapper(FaultChoice choice, bool writable, Mapper** mapper);
   RegionMap& regions() { return regions_; }
   WatchedCalls& watched_calls() { return watched_calls_; }
 
@@ -68,15 +69,8 @@ class Pager {
   // To a filler that has nothing to do.
   void Post(Fill* fill);
   void FinishFill(Fill* fill, StoreResult result);
-  // Makes a failed page an error to touch: SIGBUS, EFAULT in system calls. Wakes who waits there.
-  void Poison(Region& region, PageIndex page);
-  // Takes that back: the pages are absent for the kernel again.
-  void Unpoison(Region& region, PageIndex first, PageIndex count);
   // Takes a claimed page back without an answer: absent again, and whoever waits asks again.
   void AbandonFill(Region& region, PageIndex page);
-
-  // How a region's memory is registered with the userfaultfd.
-  static uint64_t RegisterModes(const Region& region);
 
   // Write-back ---------------------------------------------------------------------------------
 
@@ -116,6 +110,9 @@ class Pager {
   }
 
  private:
+  // choose_mapper.cc
+  Status OpenMessages();
+
   // pager.cc
   Status AddFiller();
   Status AddEvictor();
@@ -132,7 +129,6 @@ class Pager {
   void HandleWriteProtectFault(Region& region, PageIndex page);
   void LiftWhileWritingBack(Region& region, PageIndex page);
   void AnswerLateMessage(Region& region, PageIndex page);
-  void WakePage(Region& region, PageIndex page);
 
   // fill.cc
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
@@ -150,7 +146,6 @@ class Pager {
 
   // map.cc
   void Map(Fill* fill, bool hole);
-  void MoveIn(Region& region, PageIndex page, SlotRun run);
   void PublishMapped(Region& region, PageIndex page, uint32_t flags);
   void PublishDirty(Region& region, PageIndex page);
   void Stage(Fill* fill);
@@ -167,9 +162,9 @@ class Pager {
   void RunEvictor();
   bool EvictOnce(PageBuffer& buffer, bool starving);
   void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
-  bool MoveOut(const Victim& victim, uint64_t moved_bytes);
+  bool TakeOutRest(const Victim& victim, uint64_t taken_bytes);
   void DropMemory(const Victim& victim, bool remember);
-  void KeepVictim(const Victim& victim, uint64_t moved_bytes);
+  void KeepVictim(const Victim& victim, uint64_t taken_bytes);
   void FinishVictim(const Victim& victim, PageWord before);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();
 
@@ -183,7 +178,9 @@ class Pager {
   std::string NameWaitingFills(int64_t now);
 
   const PagerOptions options_;
-  Userfaultfd uffd_;
+  // Null: refused, for the reason beside it.
+  std::unique_ptr<PrivateMapper> messages_;
+  Status messages_refused_;
   RegionMap regions_;
   ReadAhead read_ahead_;
 
@@ -192,7 +189,6 @@ class Pager {
   std::atomic<uint32_t> evictor_count_{0};
   uint32_t fault_events_max_ = 0;
   std::atomic<bool> stopping_{false};
-  UniqueFd empty_file_;    // touching a mapping of it is an error
   UniqueFd posted_count_;  // eventfd: how many fills are posted
   Mutex threads_mutex_;
   std::vector<Thread> threads_ GUARDED_BY(threads_mutex_);

@@ -46,7 +46,7 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
   region.in_flight.fetch_add(1);
   if (then_evict) region.buffer->leaving_bytes.fetch_add(count * region.page_bytes);
   TestPoint("before-write-back");
-  uffd_.WriteProtect(region.AddressOf(first), count * region.page_bytes);
+  region.mapper->Protect(region, first, count);
   // 3. The store reads the pages, and answers in FinishWriteBack.
   auto* write_back = new WriteBack(*this, region, first, count);
   write_back->then_evict = then_evict;
@@ -55,7 +55,7 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
   write_back->op = StoreOp::kWrite;
   write_back->offset = region.StoreOffset(first);
   write_back->byte_length = region.StoreBytes(first, count);
-  write_back->iovecs.push_back({region.AddressOf(first), write_back->byte_length});
+  write_back->iovecs.push_back({region.BytesOf(first), write_back->byte_length});
   if (!region.store->traits().blocking) {
     region.store->Submit(write_back);
     return count;
