@@ -31,7 +31,7 @@ class Mapper {
   virtual Status CreatePool(uint64_t page_bytes, SlotIndex slot_count,
                             std::unique_ptr<FramePool>* pool) = 0;
 
-  // What it can do. -------------------------------------------------------------------------------
+  // What it can do.
 
   // The frames of a region lie where its pages do: slot n is page n's.
   virtual bool places_frames() const = 0;
@@ -60,14 +60,14 @@ class Mapper {
   // Gives the memory of pages back: absent for the kernel.
   virtual void Release(Region& region, PageIndex first, PageIndex count) = 0;
 
-  // Writes. ----------------------------------------------------------------------------------------
+  // Writes.
 
   // From here on a write to the pages, which are present, is noticed.
   virtual void Protect(Region& region, PageIndex first, PageIndex count) = 0;
   // Writes may go on, and the threads that wait for that do.
   virtual void Unprotect(Region& region, PageIndex page) = 0;
 
-  // Trouble. ---------------------------------------------------------------------------------------
+  // Trouble.
 
   // A touch of the page, which is absent, is an error from here on: SIGBUS..
   virtual void Poison(Region& region, PageIndex page) = 0;
