@@ -1,12 +1,15 @@
 // The shape of a probe's answer. Types only; os/probe_json.cc writes it. null means: could not be
 // found out, or does not apply.
 
-/** What this machine can do for paging with userfaultfd, found out by trying it. */
+import type { FaultMode } from './native-types.ts'
+
+/** What this machine can do for paging, found out by trying it. */
 export interface ProbeReport {
-  /** 'user-mode-only': system calls on absent pages would fail; the engine refuses it. */
-  readonly paging: 'yes' | 'user-mode-only' | 'no'
+  /** 'limited': some way works, but in it system calls on absent pages fail with EFAULT. */
+  readonly paging: 'yes' | 'limited' | 'no'
   /** The verdict in one sentence. */
   readonly summary: string
+  readonly faults: ProbeFaults
   /** Everything the engine uses, with what to do about what is missing. */
   readonly needs: readonly ProbeNeed[]
   readonly userfaultfd: ProbeUserfaultfd
@@ -26,6 +29,36 @@ export interface ProbeReport {
   }
 }
 
+/** The ways in which faults can arrive. */
+export interface ProbeFaults {
+  /** What `faults: 'auto'` takes: the first of `ways` that works, 'in-thread' excepted. */
+  readonly auto: FaultMode | null
+  /** All of them, the best one first. */
+  readonly ways: readonly ProbeFaultWay[]
+  /** What gives the best way, each by itself; empty where it works, or where no setting helps. */
+  readonly recipes: readonly {
+    readonly place: 'machine' | 'docker' | 'podman' | 'kubernetes'
+    readonly recipe: string
+  }[]
+}
+
+/** A way in which faults can arrive, really tried. */
+export interface ProbeFaultWay {
+  readonly mode: FaultMode
+  readonly works: boolean
+  /** Whether system calls fill absent pages, instead of failing with EFAULT. */
+  readonly servesSystemCalls: boolean
+  /** Why it does not work; null when it does. */
+  readonly reason: string | null
+  readonly remedies: readonly ProbeRemedy[]
+}
+
+/** A way out, in words that can be followed. */
+export interface ProbeRemedy {
+  readonly kind: 'device' | 'sysctl' | 'capability' | 'seccomp' | 'policy' | 'kernel' | 'limit'
+  readonly remedy: string
+}
+
 /** A way to a userfaultfd: the system call, /dev/userfaultfd, or without faults of the kernel. */
 export type ProbeWay = 'system-call' | 'device' | 'user-mode-only'
 
@@ -40,15 +73,12 @@ export interface ProbeNeed {
   /** What the engine does without it; null: nothing, it cannot run. */
   readonly fallback: string | null
   /** Empty when met. Any one of them is enough, unless its text says otherwise. */
-  readonly remedies: readonly {
-    readonly kind: 'device' | 'sysctl' | 'capability' | 'seccomp' | 'policy' | 'kernel' | 'limit'
-    readonly remedy: string
-  }[]
+  readonly remedies: readonly ProbeRemedy[]
 }
 
 /** The ways to a userfaultfd, and what it can do. */
 export interface ProbeUserfaultfd {
-  /** The way that the engine takes; null: none works. */
+  /** The first that works; null: none does. */
   readonly way: ProbeWay | null
   readonly attempts: readonly {
     readonly way: ProbeWay

@@ -4,8 +4,9 @@ import { loadNative } from './load.ts'
 import type { ProbeReport } from './probe-report.ts'
 
 /**
- * Tries what paging needs: ways to a userfaultfd, kernel features, one real fault; and reads limits
- * and permissions. Takes some milliseconds, and leaves nothing behind.
+ * Tries what paging needs: every way in which faults can arrive, ways to a userfaultfd, kernel
+ * features; and reads limits and permissions. Takes some milliseconds, forks a short-lived process
+ * for what needs signal handlers, and leaves nothing behind.
  *
  * @throws Error with `code` 'UMAP_UNSUPPORTED' where the addon cannot be loaded
  */

@@ -50,8 +50,21 @@ describe('loading', () => {
 describe('the probe', () => {
   it('reports in the shape that its type says', () => {
     const report = probe()
-    expect(['yes', 'user-mode-only', 'no']).toContain(report.paging)
+    expect(['yes', 'limited', 'no']).toContain(report.paging)
     expect(report.summary).not.toBe('')
+    const { auto, ways, recipes } = report.faults
+    expect(ways.map((way) => way.mode)).toEqual([
+      'userfaultfd',
+      'userfaultfd-user-mode',
+      'signal',
+      'in-thread',
+    ])
+    for (const way of ways) {
+      expect(way.reason === null && way.remedies.length === 0).toBe(way.works)
+      expect(way.servesSystemCalls).toBe(way.mode === 'userfaultfd')
+    }
+    expect(ways.find((way) => way.works)?.mode).toBe(auto)
+    expect(recipes.length === 0 || !ways[0]?.works).toBe(true)
     expect(report.needs.map((need) => need.name)).toContain('userfaultfd')
     for (const need of report.needs) {
       expect(need.remedies.length > 0).toBe(!need.met)

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -123,7 +124,41 @@ ProbeReport WorkingMachine() {
                           "threadId", "systemCallFault", "poison", "move"}) {
     report.checks.push_back({key, true, {}});
   }
+  report.user_mode_checks = report.checks;
+  for (const char* key : {"signalFault", "inThreadFault"}) {
+    report.signal_checks.push_back({key, true, {}});
+  }
   return report;
+}
+
+// The same where this process may not use the system call, by its permissions or by a filter.
+ProbeReport MachineThatRefuses(RefusalCause cause) {
+  ProbeReport report = WorkingMachine();
+  report.permissions.unprivileged_userfaultfd = 0;
+  report.attempts[0] = {UffdWay::kSystemCall, EPERM, cause};
+  report.attempts[1] = {UffdWay::kDevice, ENOENT, RefusalCause::kDevice};
+  report.way = UffdWay::kUserModeOnly;
+  if (cause == RefusalCause::kSeccomp) {
+    report.attempts[2] = {UffdWay::kUserModeOnly, EPERM, cause};
+    report.way = std::nullopt;
+  }
+  report.checks = report.user_mode_checks;
+  report.checks[5] = {"systemCallFault", false, "the system call failed with EFAULT"};
+  return report;
+}
+
+const FaultWay& FindWay(const ProbeReport& report, FaultMode mode) {
+  for (const FaultWay& way : report.ways) {
+    if (way.mode == mode) return way;
+  }
+  return report.ways.front();
+}
+
+bool HasRecipe(const ProbeReport& report, const char* place, const char* part) {
+  for (const Recipe& recipe : report.recipes) {
+    if (std::strcmp(recipe.place, place) == 0 && Contains(recipe.text, part)) return true;
+  }
+  return false;
 }
 
 void FailCheck(ProbeReport* report, const char* key) {
@@ -172,7 +207,8 @@ TEST(unprivileged_process_is_told_of_device_sysctl_and_capability) {
   EXPECT_TRUE(Contains(json, R"("way":"system-call","available":false,"error":"EPERM",)"
                              R"("cause":"permission")"));
   if (Contains(json, R"("way":"device","available":true)")) return;
-  EXPECT_TRUE(Contains(json, R"("paging":"user-mode-only")"));
+  EXPECT_TRUE(Contains(json, R"("paging":"limited")"));
+  EXPECT_TRUE(Contains(json, R"("faults":{"auto":"userfaultfd-user-mode",)"));
   EXPECT_TRUE(Contains(json, "sysctl -w vm.unprivileged_userfaultfd=1"));
   EXPECT_TRUE(Contains(json, "setcap cap_sys_ptrace+ep /"));
   EXPECT_TRUE(Contains(json, "/dev/userfaultfd") || Contains(json, "Linux 6.1"));
@@ -201,7 +237,8 @@ TEST(seccomp_and_missing_permission_are_both_named) {
   const std::string json =
       ProbeInChild([] { return BecomeNobody() && Refuse(SYS_userfaultfd, EPERM); });
   if (Contains(json, R"("way":"device","available":true)")) return;
-  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("paging":"limited")"));
+  EXPECT_TRUE(Contains(json, R"("faults":{"auto":"signal",)"));
   EXPECT_TRUE(Contains(json, R"("kind":"seccomp")"));
   EXPECT_TRUE(Contains(json, "the seccomp filter must allow it as well"));
 }
@@ -209,18 +246,18 @@ TEST(seccomp_and_missing_permission_are_both_named) {
 TEST(fault_that_cannot_be_answered_does_not_hang) {
   if (!HasEverything()) return;
   const std::string json = ProbeInChild([] { return Refuse(SYS_ioctl, EPERM, UFFDIO_COPY); });
-  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, R"("faults":{"auto":"signal",)"));
   EXPECT_TRUE(Contains(json, R"("missingFault":{"ok":false,)"
                              R"("detail":"answering the fault: EPERM")"));
   EXPECT_TRUE(Contains(json, R"("move":{"ok":null)"));
 }
 
-TEST(write_protect_that_fails_means_no) {
+TEST(write_protect_that_fails_leaves_signals) {
   if (!HasEverything()) return;
   const std::string json =
       ProbeInChild([] { return Refuse(SYS_ioctl, EINVAL, UFFDIO_WRITEPROTECT); });
-  EXPECT_TRUE(Contains(json, R"("paging":"no")"));
-  EXPECT_TRUE(Contains(json, R"("name":"userfaultfd")"));
+  EXPECT_TRUE(Contains(json, R"("faults":{"auto":"signal",)"));
+  EXPECT_TRUE(Contains(json, R"({"mode":"in-thread","works":false,)"));
   EXPECT_TRUE(Contains(json, "the trial failed (answering the fault: EINVAL)"));
 }
 
@@ -237,6 +274,7 @@ TEST(probe_without_descriptors_says_so) {
     return setrlimit(RLIMIT_NOFILE, &none) == 0;
   });
   EXPECT_TRUE(Contains(json, R"("paging":"no")"));
+  EXPECT_TRUE(Contains(json, "signalFault failed: preparing memory: EMFILE"));
   EXPECT_TRUE(Contains(json, R"("error":"EMFILE","cause":"resources")"));
   EXPECT_TRUE(Contains(json, "ulimit -n"));
 }
@@ -245,7 +283,10 @@ TEST(judge_needs_nothing_on_a_working_machine) {
   ProbeReport report = WorkingMachine();
   Judge(&report);
   EXPECT_EQ(report.paging, Paging::kYes);
+  EXPECT_TRUE(report.auto_mode == FaultMode::kUserfaultfd);
   for (const ProbeNeed& need : report.needs) EXPECT_TRUE(need.met);
+  for (const FaultWay& way : report.ways) EXPECT_TRUE(way.works && way.reason.empty());
+  EXPECT_TRUE(report.recipes.empty());
 }
 
 TEST(judge_names_the_kernel_that_brings_write_protect) {
@@ -254,7 +295,7 @@ TEST(judge_names_the_kernel_that_brings_write_protect) {
   FailCheck(&report, "copyWriteProtected");
   FailCheck(&report, "writeProtectFault");
   Judge(&report);
-  EXPECT_EQ(report.paging, Paging::kNo);
+  EXPECT_EQ(report.paging, Paging::kLimited);
   EXPECT_TRUE(Contains(FindNeed(report, "writeProtect").remedies.front().text, "Linux 5.7"));
 }
 
@@ -281,9 +322,94 @@ TEST(judge_knows_a_kernel_without_userfaultfd) {
   }
   for (ProbeCheck& check : report.checks) check.ok = std::nullopt;
   Judge(&report);
-  EXPECT_EQ(report.paging, Paging::kNo);
+  EXPECT_TRUE(report.auto_mode == FaultMode::kSignal);
+  EXPECT_TRUE(report.recipes.empty());
   const Remedy& remedy = FindNeed(report, "userfaultfd").remedies.front();
   EXPECT_TRUE(Contains(remedy.text, "CONFIG_USERFAULTFD"));
+}
+
+TEST(judge_takes_the_best_way_that_works_and_says_why_not_a_better_one) {
+  ProbeReport report = MachineThatRefuses(RefusalCause::kPermission);
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kLimited);
+  EXPECT_TRUE(report.auto_mode == FaultMode::kUserfaultfdUserMode);
+  const FaultWay& best = FindWay(report, FaultMode::kUserfaultfd);
+  EXPECT_TRUE(Contains(best.reason, "userfaultfd(2) fails with EPERM: this user has no"));
+  EXPECT_TRUE(Contains(best.reason, "/dev/userfaultfd fails with ENOENT"));
+  EXPECT_FALSE(best.remedies.empty());
+
+  report = MachineThatRefuses(RefusalCause::kSeccomp);
+  Judge(&report);
+  EXPECT_TRUE(report.auto_mode == FaultMode::kSignal);
+  EXPECT_FALSE(FindWay(report, FaultMode::kInThread).works);
+  EXPECT_TRUE(Contains(FindWay(report, FaultMode::kUserfaultfdUserMode).reason, "seccomp filter"));
+
+  report.signal_checks[0] = {"signalFault", false, "preparing memory: EPERM"};
+  Judge(&report);
+  EXPECT_EQ(report.paging, Paging::kNo);
+  EXPECT_FALSE(report.auto_mode.has_value());
+  EXPECT_FALSE(FindNeed(report, "faults").remedies.empty());
+}
+
+TEST(judge_has_a_recipe_for_every_kind_of_place) {
+  for (const RefusalCause cause : {RefusalCause::kPermission, RefusalCause::kSeccomp}) {
+    ProbeReport report = MachineThatRefuses(cause);
+    Judge(&report);
+    EXPECT_TRUE(HasRecipe(report, "machine", "sysctl -w vm.unprivileged_userfaultfd=1"));
+    EXPECT_TRUE(HasRecipe(report, "docker", "docker run --device /dev/userfaultfd"));
+    EXPECT_TRUE(HasRecipe(report, "docker", "--security-opt seccomp=umap.json"));
+    EXPECT_TRUE(HasRecipe(report, "podman", "podman run --device /dev/userfaultfd"));
+    EXPECT_TRUE(HasRecipe(report, "kubernetes", "localhostProfile: umap.json"));
+  }
+}
+
+TEST(warning_of_system_calls_names_the_way_out_and_the_better_way) {
+  ProbeReport report = MachineThatRefuses(RefusalCause::kPermission);
+  Judge(&report);
+  std::string text = SystemCallWarning(report, FaultMode::kUserfaultfdUserMode);
+  EXPECT_TRUE(Contains(text, "EFAULT"));
+  EXPECT_TRUE(Contains(text, "region.withResident(range, fn)"));
+  EXPECT_TRUE(Contains(text, "sysctl -w vm.unprivileged_userfaultfd=1, or CAP_SYS_PTRACE"));
+  report = WorkingMachine();
+  Judge(&report);
+  text = SystemCallWarning(report, FaultMode::kInThread);
+  EXPECT_TRUE(Contains(text, "faultMode 'in-thread'"));
+  EXPECT_TRUE(Contains(text, "userfaultfd works here"));
+  EXPECT_FALSE(Contains(text, "\n"));
+}
+
+TEST(signals_are_tried_for_real) {
+  const ProbeReport report = Probe();
+  EXPECT_TRUE(FindWay(report, FaultMode::kSignal).works);
+  EXPECT_EQ(report.ways.size(), 4u);
+  // A kernel that offers SIGBUS to this user must deliver it.
+  const bool offered = (report.features & UFFD_FEATURE_SIGBUS) != 0;
+  EXPECT_EQ(FindWay(report, FaultMode::kInThread).works, offered && report.way.has_value());
+}
+
+TEST(probe_leaves_signal_handlers_and_signals_alone) {
+  const auto handler = [](int) {};
+  struct sigaction mine = {}, before = {}, after = {};
+  mine.sa_handler = handler;
+  sigaction(SIGSEGV, &mine, &before);
+  sigset_t mask, mask_after;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  Probe();
+  sigaction(SIGSEGV, &before, &after);
+  EXPECT_TRUE(after.sa_handler == mine.sa_handler);
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask_after);
+  EXPECT_EQ(sigismember(&mask, SIGTERM), sigismember(&mask_after, SIGTERM));
+  // No child is left that nobody has waited for.
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+}
+
+TEST(signal_way_that_is_refused_is_reported) {
+  const std::string memory = ProbeInChild([] { return Refuse(SYS_memfd_create, EPERM); });
+  EXPECT_TRUE(Contains(memory, "signalFault failed: preparing memory: EPERM"));
+  const std::string protect = ProbeInChild([] {
+    return Refuse(SYS_mprotect, EACCES, static_cast<uint32_t>(sysconf(_SC_PAGESIZE)));
+  });
+  EXPECT_TRUE(Contains(protect, "signalFault failed: answering the signal: EACCES"));
 }
 
 TEST(json_escapes_what_others_wrote) {

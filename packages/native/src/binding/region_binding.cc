@@ -4,6 +4,7 @@
 #include "binding/exports.h"
 #include "binding/found.h"
 #include "binding/numbers.h"
+#include "binding/system_call_warning.h"
 #include "engine/engine.h"
 #include "store/file_store.h"
 #include "store/host_store.h"
@@ -114,6 +115,7 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   std::shared_ptr<Region> region;
   const Status status = OpenRegion(options, &region);
   if (!status.ok()) return Throw(environment.env(), status);
+  WarnOfSystemCalls(StatsOf(*region).fault_mode);
   uint64_t id = 0;
   const auto held = HeldRegion::Hold(std::move(region), facts, &id);
   RegionUse& use = environment.regions[id];

@@ -3,8 +3,10 @@
 
 #include "os/probe_needs.h"
 #include "os/probe_round_trip.h"
+#include "os/probe_signals.h"
 #include "os/probe_system.h"
 #include "os/probe_userfaultfd.h"
+#include "os/probe_ways.h"
 
 namespace umap {
 
@@ -26,9 +28,7 @@ uint64_t OfferedFeatures(UffdWay way) {
   return offered;
 }
 
-}  // namespace
-
-ProbeReport Probe() {
+ProbeReport Examine() {
   ProbeReport report;
   report.system = ReadSystem();
   report.permissions = ReadPermissions();
@@ -36,8 +36,36 @@ ProbeReport Probe() {
   report.way = FirstThatWorks(report.attempts);
   if (report.way) report.features = OfferedFeatures(*report.way);
   report.checks = TryRoundTrip(report.way, report.features);
+  report.user_mode_checks = report.checks;
+  if (report.way && report.way != UffdWay::kUserModeOnly) {
+    const bool available = report.attempts.back().error == 0;
+    report.user_mode_checks = TryRoundTrip(
+        available ? std::optional(UffdWay::kUserModeOnly) : std::nullopt, report.features);
+  }
+  return report;
+}
+
+}  // namespace
+
+ProbeReport Probe() {
+  ProbeReport report = Examine();
+  report.signal_checks = TrySignals(report.way, report.features);
   Judge(&report);
   return report;
+}
+
+ProbeReport ProbeUserfaultfd() {
+  ProbeReport report = Examine();
+  for (const char* key : {kSignalCheck, kInThreadCheck}) {
+    report.signal_checks.push_back({key, true, {}});
+  }
+  Judge(&report);
+  return report;
+}
+
+void Judge(ProbeReport* report) {
+  JudgeWays(report);
+  JudgeNeeds(report);
 }
 
 }  // namespace umap

@@ -1,6 +1,7 @@
-// What this machine can do for paging with userfaultfd, found out by trying it, never by kernel
-// version: ways to a userfaultfd, kernel features, one real round trip, limits, and what to do
-// about what is missing. Any thread may call Probe(); it leaves no descriptor, mapping or thread.
+// What this machine can do for paging, found out by trying it, never by kernel version: every way
+// in which faults can arrive, ways to a userfaultfd, kernel features, limits, and what to do about
+// what is missing. Any thread may call Probe(); it leaves no descriptor, mapping, thread, process
+// or signal handler.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "os/fault_mode.h"
 
 namespace umap {
 
@@ -108,6 +111,22 @@ struct Remedy {
   std::string text;
 };
 
+// A way in which faults can arrive, really tried.
+struct FaultWay {
+  FaultMode mode = FaultMode::kUserfaultfd;
+  bool works = false;
+  // Why not; empty when it works.
+  std::string reason;
+  // Empty when it works. Any one of them is enough, unless its text says otherwise.
+  std::vector<Remedy> remedies;
+};
+
+// How to get the best way in one kind of place: machine, docker, podman, kubernetes.
+struct Recipe {
+  const char* place = "";
+  std::string text;
+};
+
 // Something that the engine uses.
 struct ProbeNeed {
   const char* json_key = "";
@@ -121,29 +140,46 @@ struct ProbeNeed {
   std::vector<Remedy> remedies;
 };
 
-// kUserModeOnly: all that lacks is faults of the kernel, so permission would be enough.
-enum class Paging { kYes, kUserModeOnly, kNo };
+// kLimited: some way works, but system calls on absent pages fail with EFAULT.
+enum class Paging { kYes, kLimited, kNo };
 
 struct ProbeReport {
   Paging paging = Paging::kNo;
   // The verdict in one sentence.
   std::string summary;
+  // All of them: in the order in which `auto` prefers them, then those that it never takes.
+  std::vector<FaultWay> ways;
+  // What `auto` takes; empty: nothing works.
+  std::optional<FaultMode> auto_mode;
+  // How to get the best way; empty where it works or where permission is not what lacks.
+  std::vector<Recipe> recipes;
   std::vector<ProbeNeed> needs;
   PermissionReport permissions;
   // One for each way, in order of preference; all are tried.
   std::vector<UffdAttempt> attempts;
-  // The first that works. The engine needs one of the first two: without faults of the kernel,
-  // read() and write() on a region would fail with EFAULT.
+  // The first that works.
   std::optional<UffdWay> way;
   // UFFD_FEATURE_ bits that the kernel offers.
   uint64_t features = 0;
+  // The round trip over `way`, and over user mode; see probe_round_trip.h.
   std::vector<ProbeCheck> checks;
+  std::vector<ProbeCheck> user_mode_checks;
+  // See probe_signals.h. Empty: not tried.
+  std::vector<ProbeCheck> signal_checks;
   SystemReport system;
 };
 
 // Tries everything; takes a few milliseconds, and some seconds at most on a machine where faults
-// are not delivered.
+// are not delivered. What needs signal handlers is tried in a child process.
 ProbeReport Probe();
+
+// The same without that child process: judges userfaultfd only, takes signals for granted, and has
+// a cost that does not grow with the process.
+ProbeReport ProbeUserfaultfd();
+
+// One line for who got `mode`, which does not serve system calls: what fails, what to do about it
+// in the program, and how to get a better way.
+std::string SystemCallWarning(const ProbeReport& report, FaultMode mode);
 
 // The report as one JSON object; keys are camelCase and stable, units come last.
 std::string ProbeReportJson(const ProbeReport& report);

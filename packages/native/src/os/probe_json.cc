@@ -122,8 +122,8 @@ const char* PagingText(Paging paging) {
   switch (paging) {
     case Paging::kYes:
       return "yes";
-    case Paging::kUserModeOnly:
-      return "user-mode-only";
+    case Paging::kLimited:
+      return "limited";
     case Paging::kNo:
       return "no";
   }
@@ -143,6 +143,46 @@ std::string OctalMode(const std::optional<uint32_t>& mode) {
   return text;
 }
 
+void WriteRemedies(const std::vector<Remedy>& remedies, JsonWriter* json) {
+  json->Key("remedies");
+  json->Open('[');
+  for (const Remedy& remedy : remedies) {
+    json->Open('{');
+    json->Field("kind", remedy.kind);
+    json->Field("remedy", remedy.text);
+    json->Close('}');
+  }
+  json->Close(']');
+}
+
+void WriteFaults(const ProbeReport& report, JsonWriter* json) {
+  json->Key("faults");
+  json->Open('{');
+  json->Field("auto", report.auto_mode ? std::string(NameOf(*report.auto_mode)) : std::string());
+  json->Key("ways");
+  json->Open('[');
+  for (const FaultWay& way : report.ways) {
+    json->Open('{');
+    json->Field("mode", NameOf(way.mode));
+    json->Field("works", way.works);
+    json->Field("servesSystemCalls", ServesSystemCalls(way.mode));
+    json->Field("reason", way.reason);
+    WriteRemedies(way.remedies, json);
+    json->Close('}');
+  }
+  json->Close(']');
+  json->Key("recipes");
+  json->Open('[');
+  for (const Recipe& recipe : report.recipes) {
+    json->Open('{');
+    json->Field("place", recipe.place);
+    json->Field("recipe", recipe.text);
+    json->Close('}');
+  }
+  json->Close(']');
+  json->Close('}');
+}
+
 void WriteNeeds(const ProbeReport& report, JsonWriter* json) {
   json->Key("needs");
   json->Open('[');
@@ -153,15 +193,7 @@ void WriteNeeds(const ProbeReport& report, JsonWriter* json) {
     json->Field("required", need.required);
     json->Field("met", need.met);
     json->Field("fallback", need.fallback);
-    json->Key("remedies");
-    json->Open('[');
-    for (const Remedy& remedy : need.remedies) {
-      json->Open('{');
-      json->Field("kind", remedy.kind);
-      json->Field("remedy", remedy.text);
-      json->Close('}');
-    }
-    json->Close(']');
+    WriteRemedies(need.remedies, json);
     json->Close('}');
   }
   json->Close(']');
@@ -270,6 +302,7 @@ std::string ProbeReportJson(const ProbeReport& report) {
   json.Open('{');
   json.Field("paging", PagingText(report.paging));
   json.Field("summary", report.summary);
+  WriteFaults(report, &json);
   WriteNeeds(report, &json);
   WriteUserfaultfd(report, &json);
   WritePermissions(report.permissions, &json);

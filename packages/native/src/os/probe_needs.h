@@ -6,7 +6,11 @@
 
 namespace umap {
 
-// Fills in paging, summary and needs from everything else in the report.
+// Fills in everything that follows from what was found: ways, verdict, needs, recipes.
 void Judge(ProbeReport* report);
+
+// The part of Judge() that fills in needs.
+// REQUIRES: JudgeWays() has run.
+void JudgeNeeds(ProbeReport* report);
 
 }  // namespace umap
