@@ -2,9 +2,10 @@
 // store failed, what the store threw. Any thread.
 
 import { getSystemErrorName } from 'node:util'
-import { type NativeError, probe } from '@umap/native'
+import type { NativeError } from '@umap/native'
 import { deserializeError, StoreError } from '@umap/store'
 import { UmapError, type UmapErrorCode, type UmapErrorPlace, umapErrorCodes } from './errors.ts'
+import { type FaultRequest, refusalOfFaults } from './fault-refusal.ts'
 
 /** What was being done when the engine failed; decides what an errno means. */
 export type EngineOperation = 'open' | 'map' | 'pin' | 'page' | 'close'
@@ -18,20 +19,17 @@ const openCodes: Readonly<Record<string, UmapErrorCode>> = {
   EOPNOTSUPP: umapErrorCodes.unsupported,
 }
 
-/** Remedies of a probe that are about permission; the others are about the kernel or limits. */
-const permissionRemedies: readonly string[] = [
-  'device',
-  'sysctl',
-  'capability',
-  'seccomp',
-  'policy',
-]
-
 /**
  * The `UmapError` of something that a call into the engine threw or rejected with. Errors that are
- * not the engine's (a `RangeError` of the binding, a `UmapError`) come back as they are.
+ * not the engine's (a `RangeError` of the binding, a `UmapError`) come back as they are. `request` is
+ * the way of taking faults that a region was opened with.
  */
-export function toUmapError(thrown: unknown, operation: EngineOperation, doing: string): Error {
+export function toUmapError(
+  thrown: unknown,
+  operation: EngineOperation,
+  doing: string,
+  request?: FaultRequest,
+): Error {
   if (!(thrown instanceof Error)) {
     return new UmapError(`${doing}: ${String(thrown)}`, { code: umapErrorCodes.engine })
   }
@@ -46,8 +44,9 @@ export function toUmapError(thrown: unknown, operation: EngineOperation, doing: 
     return storeFailure(thrown, name, doing)
   }
   const code = codeOf(name, operation)
-  if (code === umapErrorCodes.permission) {
-    return new UmapError(permissionMessage(thrown.message), { code, cause: thrown })
+  if (request !== undefined && isRefusalOfMachine(code)) {
+    const message = `${doing}: ${refusalOfFaults(request, thrown.message)}`
+    return new UmapError(message, { code, cause: thrown })
   }
   if (code === umapErrorCodes.store) {
     return storeFailure(thrown, name, doing)
@@ -65,15 +64,6 @@ export function toPlacedError(thrown: NativeError, place: UmapErrorPlace): UmapE
     cause: failure.cause,
     place,
   })
-}
-
-/** What UMAP_PERMISSION says: the refusal, and the remedies that apply on this machine. */
-export function permissionMessage(refusal: string): string {
-  const ways = remediesOfThisMachine()
-    .map((remedy) => `\n  - ${remedy}`)
-    .join('')
-  const help = ways === '' ? ' (see `umap doctor`)' : `. Any one of these helps:${ways}`
-  return `this process may not use userfaultfd: ${refusal}${help}`
 }
 
 function storeFailure(error: NativeError, name: string, doing: string): UmapError {
@@ -114,6 +104,10 @@ function isNativeError(error: Error): error is NativeError {
   return typeof (error as Partial<NativeError>).errno === 'number'
 }
 
+function isRefusalOfMachine(code: UmapErrorCode): boolean {
+  return code === umapErrorCodes.permission || code === umapErrorCodes.unsupported
+}
+
 function isCodedUnsupported(error: Error): boolean {
   return (error as { code?: unknown }).code === umapErrorCodes.unsupported
 }
@@ -123,19 +117,5 @@ function errnoName(errno: number): string {
     return getSystemErrorName(-Math.abs(errno))
   } catch {
     return `ERRNO_${Math.abs(errno)}`
-  }
-}
-
-// The message must come, whatever is wrong with the machine.
-function remediesOfThisMachine(): string[] {
-  try {
-    const unmet = probe().needs.filter((need) => !need.met)
-    const remedies = unmet.flatMap((need) => need.remedies)
-    const texts = remedies
-      .filter(({ kind }) => permissionRemedies.includes(kind))
-      .map(({ kind, remedy }) => `${kind}: ${remedy}`)
-    return [...new Set(texts)]
-  } catch {
-    return []
   }
 }

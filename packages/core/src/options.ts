@@ -53,6 +53,8 @@ export interface ResolvedOptions {
   readonly shared: boolean
   readonly readAheadPagesMax: number
   readonly faults: FaultChoice
+  /** The words in which `faults` was asked for, for messages. */
+  readonly faultsText: string
 }
 
 /** The part of a store that a region covers, in bytes. */
@@ -113,10 +115,7 @@ export function resolveOptions(
         : checkChoice(options.host, 'host', ['worker', 'process']),
     shared: options.shared === undefined ? false : checkBoolean(options.shared, 'shared'),
     readAheadPagesMax: defaults.readAheadPages ?? -1,
-    faults:
-      options.faults === undefined
-        ? (defaults.faults ?? 'auto')
-        : checkChoice(options.faults, 'faults', faultChoices),
+    ...resolveFaults(options.faults, defaults.faults),
   }
 }
 
@@ -183,4 +182,16 @@ function resolveBuffer(
     )
   }
   return isShared ? buffer : { ...buffer }
+}
+
+function resolveFaults(
+  option: UmapOptions['faults'],
+  variable: FaultChoice | undefined,
+): { faults: FaultChoice; faultsText: string } {
+  if (option !== undefined) {
+    const faults = checkChoice(option, 'faults', faultChoices)
+    return { faults, faultsText: `faults: '${faults}'` }
+  }
+  const faults = variable ?? 'auto'
+  return { faults, faultsText: `UMAP_FAULTS=${faults}` }
 }

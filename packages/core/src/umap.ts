@@ -150,7 +150,7 @@ function openInEngine(
       faults: options.faults,
     })
   } catch (error) {
-    throw toUmapError(error, 'open', `cannot map ${store.label}`)
+    throw toUmapError(error, 'open', `cannot map ${store.label}`, options)
   }
 }
 
