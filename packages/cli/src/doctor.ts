@@ -8,7 +8,7 @@ import type { CommandContext } from './run.ts'
 /**
  * Writes the report to standard output.
  *
- * @returns `done` when umap works here in full, `failed` when it does not
+ * @returns `done` when some way of taking faults works here, `failed` when none does
  */
 export function doctor(options: { readonly json: boolean }, context: CommandContext): ExitCode {
   const report = examineMachine()
@@ -17,7 +17,7 @@ export function doctor(options: { readonly json: boolean }, context: CommandCont
   } else {
     context.stdout.write(formatReport(report, { colors: wantsColors(context) }))
   }
-  return report.paging === 'yes' ? exitCodes.done : exitCodes.failed
+  return report.paging === 'no' ? exitCodes.failed : exitCodes.done
 }
 
 // An empty NO_COLOR counts as unset: https://no-color.org

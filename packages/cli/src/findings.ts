@@ -13,6 +13,8 @@ export interface Row {
 
 type Attempt = NonNullable<MachineReport['userfaultfd']>['attempts'][number]
 
+type FaultWay = NonNullable<MachineReport['faults']>['ways'][number]
+
 const needLabels: Readonly<Record<string, string>> = {
   userfaultfd: 'page faults',
   kernelFaults: 'system calls',
@@ -20,6 +22,13 @@ const needLabels: Readonly<Record<string, string>> = {
   move: 'moving pages',
   poison: 'poisoned pages',
   threadId: 'faulting thread',
+}
+
+const modeLabels: Readonly<Record<FaultWay['mode'], string>> = {
+  userfaultfd: 'userfaultfd',
+  'userfaultfd-user-mode': 'user mode',
+  signal: 'signal',
+  'in-thread': 'in-thread',
 }
 
 const wayLabels = {
@@ -37,9 +46,30 @@ const causeTexts = {
   other: 'the cause is unknown',
 } as const
 
+/** The ways in which page faults can arrive, the best one first. */
+export function describeFaults({ faults }: MachineReport): Row[] {
+  if (faults === null) return []
+  return faults.ways.map((way, index) => {
+    const label = modeLabels[way.mode]
+    if (!way.works) {
+      const grade = index === 0 ? { grade: 'poor' as const } : {}
+      return { label, text: `not here: ${way.reason}`, ...grade }
+    }
+    return { label, text: describeWorkingWay(way, faults.auto), grade: 'good' }
+  })
+}
+
+function describeWorkingWay({ mode, servesSystemCalls }: FaultWay, auto: string | null): string {
+  const limit = servesSystemCalls ? '' : '; system calls on absent pages fail with EFAULT'
+  if (mode === auto) return `works, and is what 'auto' takes${limit}`
+  return mode === 'userfaultfd-user-mode' ? `works${limit}` : `works, when asked for${limit}`
+}
+
 /** What the engine uses, and what becomes of it where it is missing. */
 export function describeNeeds({ needs }: MachineReport): Row[] {
-  return needs.map(({ name, met, required, fallback }) => {
+  // Whether there is any way at all is what describeFaults says.
+  const parts = needs.filter(({ name }) => name !== 'faults')
+  return parts.map(({ name, met, required, fallback }) => {
     const label = needLabels[name] ?? name
     if (met) return { label, text: 'works', grade: 'good' }
     const text = fallback === null ? 'missing' : `missing: ${fallback}`
@@ -59,7 +89,9 @@ export function describeWays({ userfaultfd }: MachineReport): Row[] {
 }
 
 function describeAttempt({ way, available, error, cause }: Attempt, chosen: string | null): string {
-  if (available && way === 'user-mode-only') return 'available, but not enough'
+  if (available && way === 'user-mode-only' && way !== chosen) {
+    return 'available, but without faults inside system calls'
+  }
   if (available) return way === chosen ? 'available, and used' : 'available'
   return `refused with ${error}${cause === null ? '' : `: ${causeTexts[cause]}`}`
 }
@@ -94,7 +126,7 @@ function describePlatform({ platform, runtime }: MachineReport): Row[] {
   return [{ label: 'platform', text }, node]
 }
 
-function describeMemory({ memory }: MachineReport): Row[] {
+function describeMemory({ memory, faults }: MachineReport): Row[] {
   if (memory === null) return []
   const total = formatBytes(memory.memTotalBytes)
   const available = formatBytes(memory.memAvailableBytes)
@@ -112,8 +144,15 @@ function describeMemory({ memory }: MachineReport): Row[] {
       ...(overcommitMode === 'never' && { grade: 'poor' as const }),
     },
     { label: 'huge pages', text: `${huge}; for shared memory ${shared}` },
-    { label: 'mappings', text: `at most ${formatCount(memory.mapCountMax)} (vm.max_map_count)` },
+    { label: 'mappings', text: describeMappings(memory.mapCountMax, faults?.auto === 'signal') },
   ]
+}
+
+// Only the signal way has a mapping for each run of resident pages.
+function describeMappings(countMax: number | null, isLimit: boolean): string {
+  const text = `at most ${formatCount(countMax)} (vm.max_map_count)`
+  if (!isLimit) return text
+  return `${text}: bounds the runs of resident pages; more with sysctl -w vm.max_map_count=1048576`
 }
 
 function describeCgroup(memory: NonNullable<MachineReport['memory']>): string {

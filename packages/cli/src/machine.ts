@@ -37,6 +37,7 @@ export function examineMachine(): MachineReport {
     return {
       paging: 'no',
       summary: `no: ${reason}`,
+      faults: null,
       needs: [],
       userfaultfd: null,
       permissions: null,

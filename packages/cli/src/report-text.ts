@@ -2,13 +2,19 @@
 // nothing that the report does not hold.
 
 import { styleText } from 'node:util'
-import { describeMachine, describeNeeds, describeWays, type Row } from './findings.ts'
+import {
+  describeFaults,
+  describeMachine,
+  describeNeeds,
+  describeWays,
+  type Row,
+} from './findings.ts'
 import type { MachineReport } from './machine.ts'
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow'
 type Paint = (style: Style, text: string) => string
 
-const verdictStyles = { yes: 'green', 'user-mode-only': 'yellow', no: 'red' } as const
+const verdictStyles = { yes: 'green', limited: 'yellow', no: 'red' } as const
 const rowStyles = { good: 'green', poor: 'yellow', bad: 'red' } as const
 
 /** The report as lines of text, each ending with a line break. */
@@ -17,14 +23,17 @@ export function formatReport(report: MachineReport, { colors }: { colors: boolea
   const paint: Paint = colors
     ? (style, text) => styleText(style, text, { validateStream: false })
     : (_, text) => text
+  const faults = describeFaults(report)
   const paging = [...describeNeeds(report), ...describeWays(report)]
   const machine = describeMachine(report)
-  const width = Math.max(...[...paging, ...machine].map(({ label }) => label.length))
+  const width = Math.max(...[...faults, ...paging, ...machine].map(({ label }) => label.length))
   const sections = [
     paint(verdictStyles[report.paging], report.summary),
+    formatRows(faults, width, paint),
     formatRows(paging, width, paint),
     formatRows(machine, width, paint),
     ...formatRemedies(report, paint),
+    formatRecipes(report, paint),
   ]
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
@@ -36,6 +45,21 @@ function formatRows(rows: readonly Row[], width: number, paint: Paint): string {
       return `  ${label.padEnd(width)}  ${shown}`
     })
     .join('\n')
+}
+
+const placeNames = {
+  machine: 'machine',
+  docker: 'Docker',
+  podman: 'Podman',
+  kubernetes: 'Kubernetes',
+} as const
+
+function formatRecipes({ faults }: MachineReport, paint: Paint): string {
+  if (faults === null || faults.recipes.length === 0) return ''
+  const lines = faults.recipes.map(
+    ({ place, recipe }) => `  ${paint('bold', placeNames[place])}: ${recipe}`,
+  )
+  return ['The same as one line for the place where this runs:', ...lines].join('\n')
 }
 
 // Needs with the same way out share a paragraph, so that nothing is said twice.

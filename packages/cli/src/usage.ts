@@ -9,7 +9,7 @@ data sets in stores, and after those who write stores.
 
 Commands:
   cp             copy a data set from one store to another
-  doctor         say whether this machine can page with userfaultfd, and what to do if not
+  doctor         say in which way this machine can page, and how to get a better one
   new-store      make a package for a store of your own, with tests that pass
 
 Options:
@@ -63,13 +63,14 @@ Exit codes: 0 made, 1 failed, 2 bad usage.
 `,
   doctor: `Usage: umap doctor [--json]
 
-Tries what paging needs (permissions, kernel features, one real fault) and reads the limits of this
-machine. Says first whether it will do, and at the end how to get what is missing.
+Tries every way in which page faults can arrive and reads the limits of this machine. Says first
+whether it will do, which way is taken, why no better one, and at the end how to get that.
 
 Options:
       --json     print the whole report as JSON
   -h, --help     show this text
 
-Exit codes: 0 this machine can do it, 1 it cannot (the report says what helps), 2 bad usage.
+Exit codes: 0 this machine can do it, in the best way or another; 1 it cannot (the report says what
+helps); 2 bad usage.
 `,
 } as const

@@ -14,13 +14,34 @@ const need = (name: string, title: string, required: boolean, fallback: string |
   remedies: [],
 })
 
+type FaultWay = NonNullable<MachineReport['faults']>['ways'][number]
+
+const way = (mode: FaultWay['mode'], servesSystemCalls: boolean): FaultWay => ({
+  mode,
+  works: true,
+  servesSystemCalls,
+  reason: null,
+  remedies: [],
+})
+
 /** A machine on which everything works. */
 export const workingMachine: MachineReport = {
   paging: 'yes',
   summary: 'yes: this machine can page with userfaultfd',
+  faults: {
+    auto: 'userfaultfd',
+    ways: [
+      way('userfaultfd', true),
+      way('userfaultfd-user-mode', false),
+      way('signal', false),
+      way('in-thread', false),
+    ],
+    recipes: [],
+  },
   needs: [
-    need('userfaultfd', 'a userfaultfd whose faults are delivered', true, null),
-    need('kernelFaults', 'faults inside system calls', true, null),
+    need('faults', 'a way in which page faults arrive', true, null),
+    need('userfaultfd', 'a userfaultfd whose faults are delivered', false, 'signals'),
+    need('kernelFaults', 'faults inside system calls', false, 'pin such ranges'),
     need('move', 'moving pages (MOVE)', false, 'pages are copied'),
   ],
   userfaultfd: {
@@ -84,4 +105,26 @@ export function machineWithout(...names: string[]): MachineReport {
     names.includes(each.name) ? { ...each, met: false, remedies } : each,
   )
   return { ...workingMachine, paging: 'no', summary: 'no: it does not work', needs }
+}
+
+/** A machine that refuses userfaultfd, so that signals are the best way. */
+export function machineOfSignals(): MachineReport {
+  const refused = {
+    works: false,
+    reason: 'userfaultfd(2) fails with EPERM: a seccomp filter refuses it',
+    remedies: [{ kind: 'seccomp', remedy: 'allow it in the filter' }],
+  } as const
+  const ways = (workingMachine.faults?.ways ?? []).map((each) =>
+    each.mode === 'signal' ? each : { ...each, ...refused },
+  )
+  return {
+    ...machineWithout('userfaultfd', 'kernelFaults'),
+    paging: 'limited',
+    summary: 'yes, second best: this machine can page with signals',
+    faults: {
+      auto: 'signal',
+      ways,
+      recipes: [{ place: 'docker', recipe: 'docker run --device /dev/userfaultfd IMAGE' }],
+    },
+  }
 }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatBytes, formatCount } from '../src/amounts.ts'
 import { formatReport } from '../src/report-text.ts'
-import { machineWithout, workingMachine } from './machines.ts'
+import { machineOfSignals, machineWithout, workingMachine } from './machines.ts'
 
 const plain = { colors: false }
 
@@ -24,6 +24,8 @@ describe('the report of umap doctor', () => {
 
   it('says each finding in plain words', () => {
     const text = formatReport(workingMachine, plain)
+    expect(text).toMatch(/userfaultfd +works, and is what 'auto' takes\n/)
+    expect(text).toMatch(/in-thread +works, when asked for; system calls on absent pages/)
     expect(text).toMatch(/system calls +works/)
     expect(text).toMatch(/userfaultfd\(2\) +available, and used/)
     expect(text).toMatch(/\/dev\/userfaultfd +refused with ENOENT: there is no usable device node/)
@@ -53,6 +55,17 @@ describe('the report of umap doctor', () => {
     const text = formatReport(machineWithout('userfaultfd', 'kernelFaults'), plain)
     expect(text.match(/allow it to everybody/g)).toHaveLength(1)
     expect(text).toContain('faults are delivered, and faults inside system calls, any one')
+  })
+
+  it('says which way is taken, why no better one, and how to get that', () => {
+    const text = formatReport(machineOfSignals(), plain)
+    expect(text).toMatch(/userfaultfd +not here: userfaultfd\(2\) fails with EPERM: a seccomp/)
+    expect(text).toMatch(
+      /signal +works, and is what 'auto' takes; system calls on absent pages fail/,
+    )
+    expect(text).toMatch(/mappings +at most 65,530 .*bounds the runs .*vm\.max_map_count=1048576/)
+    expect(text).toContain('  Docker: docker run --device /dev/userfaultfd IMAGE\n')
+    expect(formatReport(machineOfSignals(), { colors: true })).toContain('\u001b[33myes, second')
   })
 
   it('names the features that a kernel lacks', () => {
