@@ -7,6 +7,7 @@
 #include "page/region.h"
 #include "test/engine_fixture.h"
 #include "test/expect.h"
+#include "test/scripted_store.h"
 
 namespace umap::test {
 namespace {
@@ -15,6 +16,7 @@ constexpr pid_t kThread = 7;
 
 void Describe(Region* region, PageIndex page_count, PageIndex window_max = 64,
               uint64_t page_bytes = 4096) {
+  CHECK(region->table.Create(page_count).ok());
   region->page_count = page_count;
   region->page_bytes = page_bytes;
   region->read_ahead_pages_max = window_max;
@@ -121,6 +123,88 @@ TEST(a_window_shrinks_when_what_was_read_is_dropped_unused) {
   region.read_ahead_wasted = before;
   plan = read_ahead.OnFault(region, plan.fill_first, kThread);
   EXPECT_LT(plan.fill_count, before);
+}
+
+TEST(a_page_that_is_still_on_its_way_is_no_sign_of_a_window_too_large) {
+  Region region;
+  Describe(&region, 100'000, 1024);
+  ReadAhead read_ahead;
+  read_ahead.OnFault(region, 0, kThread);
+  read_ahead.OnFault(region, 1, kThread);
+  const ReadAheadPlan first = read_ahead.OnFault(region, 2, kThread);
+  const ReadAheadPlan second = read_ahead.OnFault(region, first.fill_first, kThread);
+  // The reader is faster than the store, and runs into pages of a window that was asked for.
+  for (PageIndex i = 1; i < first.fill_count; i++) {
+    region.table[first.fill_first + i].MoveTo(PageState::kFilling, kLasting);
+    const PageIndex page = first.fill_first + i;
+    EXPECT_EQ(read_ahead.OnFault(region, page, kThread).fill_count, 0u);
+  }
+  const ReadAheadPlan third = read_ahead.OnFault(region, second.fill_first, kThread);
+  EXPECT_EQ(third.fill_count, 2 * second.fill_count);
+}
+
+// The largest window of a sequence that begins at `page`.
+PageIndex LargestWindow(ReadAhead& read_ahead, Region& region, PageIndex page) {
+  PageIndex largest = 0;
+  for (PageIndex next = page, i = 0; i < 12; i++) {
+    const ReadAheadPlan plan = read_ahead.OnFault(region, next, kThread);
+    next = plan.fill_count > 0 ? plan.fill_first : next + 1;
+    largest = std::max(largest, plan.fill_count);
+  }
+  return largest;
+}
+
+TEST(a_store_that_queues_is_read_ahead_as_far_as_probation_holds_two_windows) {
+  constexpr uint64_t kPage = 4096;
+  constexpr uint64_t kBudget = 1000 * kPage;
+  const auto store = std::make_shared<ScriptedStore>(kPage);
+  const auto file = std::make_shared<ScriptedStore>(kPage, ScriptedOptions{.blocking = true});
+  const auto buffer = BufferOf(kBudget);
+  Region region;
+  Describe(&region, 1'000'000, 100'000);
+  region.store = store;
+  region.buffer = buffer;
+  ReadAhead read_ahead;
+  const PageIndex alone = LargestWindow(read_ahead, region, 0);
+  EXPECT_GT(alone, 300u);
+  EXPECT_LE(2 * alone, 950u);
+  // Another stream of the same buffer has its share, one of another buffer takes none of it.
+  const PageIndex beside = LargestWindow(read_ahead, region, 500'000);
+  EXPECT_LE(2 * (beside + beside), 950u);
+  EXPECT_GT(beside, 150u);
+  region.buffer = BufferOf(kBudget);
+  EXPECT_EQ(LargestWindow(read_ahead, region, 700'000), alone);
+  // So many streams that nothing would be left of it have what a file has.
+  region.buffer = buffer;
+  for (PageIndex i = 0; i < 20; i++) LargestWindow(read_ahead, region, 10'000 + 9000 * i);
+  EXPECT_EQ(LargestWindow(read_ahead, region, 900'000), 70u);
+  // A file is read ahead as far as its region says.
+  region.store = file;
+  region.read_ahead_pages_max = 70;
+  EXPECT_EQ(LargestWindow(read_ahead, region, 950'000), 70u);
+}
+
+TEST(a_window_of_a_store_that_queues_comes_in_pieces_and_is_used) {
+  constexpr uint64_t kPages = 4096;
+  const auto store = std::make_shared<ScriptedStore>(
+      kPages * 4096, ScriptedOptions{.call_bytes_max = 8 << 20, .concurrency_max = 32});
+  uint64_t longest = 0;
+  store->SetScript([&](StoreOp op, uint64_t, uint64_t byte_length) {
+    if (op == StoreOp::kRead) longest = std::max(longest, byte_length);
+    return Status::Ok();
+  });
+  {
+    Mapped region(store, kPages * 4096, BufferOf(1024 * 4096), {.writable = false});
+    uint64_t wrong = 0;
+    for (uint64_t at = 0; at < kPages * 512; at += 512) {
+      wrong += region.words()[at] != ScriptedStore::WordAt(at * 8);
+    }
+    EXPECT_EQ(wrong, 0u);
+    // Nothing was pushed out before it was read.
+    EXPECT_LE(region.stats().fill_bytes, kPages * 4096 + (kPages * 4096) / 8);
+  }
+  EXPECT_GT(longest, 512u << 10);
+  EXPECT_LE(longest, 1u << 20);
 }
 
 TEST(a_region_that_follows_another_at_its_address_starts_afresh) {

@@ -14,14 +14,28 @@ namespace umap {
 namespace {
 
 constexpr uint64_t kReadAheadBytesMax = 8 << 20;
+constexpr uint64_t kFarReadAheadBytesMax = 64 << 20;
 constexpr timespec kPause = {0, 100'000};
+
+uint64_t BytesInFlightMax(const StoreTraits& traits) {
+  const uint64_t calls = std::max<uint64_t>(1, traits.concurrency_max);
+  if (traits.call_bytes_max >= kFarReadAheadBytesMax / calls) return kFarReadAheadBytesMax;
+  return calls * traits.call_bytes_max;
+}
 
 PageIndex ReadAheadPagesMax(const RegionOptions& options) {
   if (options.read_ahead_pages_max >= 0) {
     return static_cast<PageIndex>(std::min<int64_t>(options.read_ahead_pages_max, 1 << 20));
   }
-  // What is read ahead must fit into probation: see docs/decisions/0001-eviction-policy.md.
-  const uint64_t bytes = std::min(kReadAheadBytesMax, options.buffer->budget_bytes() / 100 * 7);
+  // What is read ahead must fit into probation: see docs/decisions/0001-eviction-policy.md. A store
+  // that is far away has as much as it takes to keep it busy; how much of that fits, each window
+  // asks anew: see docs/decisions/0012-read-ahead-from-far-stores.md.
+  const StoreTraits& traits = options.store->traits();
+  const uint64_t budget = options.buffer->budget_bytes();
+  uint64_t bytes = std::min(kReadAheadBytesMax, budget / 100 * 7);
+  if (!traits.blocking) {
+    bytes = std::max(bytes, std::min(BytesInFlightMax(traits), budget / 8 * 3));
+  }
   return static_cast<PageIndex>(bytes / options.page_bytes);
 }
 

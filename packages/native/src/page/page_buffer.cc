@@ -386,4 +386,9 @@ uint64_t PageBuffer::standby_bytes() const {
   return standby_.bytes();
 }
 
+uint64_t PageBuffer::protected_bytes() const {
+  MutexLock lock(mutex_);
+  return protected_.bytes();
+}
+
 }  // namespace umap

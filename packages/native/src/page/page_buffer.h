@@ -146,6 +146,7 @@ class PageBuffer {
   uint64_t resident_bytes_max() const;
   uint64_t mapped_bytes() const { return mapped_bytes_.load(std::memory_order_relaxed); }
   uint64_t standby_bytes() const;
+  uint64_t protected_bytes() const;
 
   // Bytes in dirtying, dirty and writing-back.
   std::atomic<uint64_t> dirty_bytes{0};

@@ -152,7 +152,7 @@ class Pager {
 
   // read_ahead.cc
   void FillAhead(Region& region, const ReadAheadPlan& plan);
-  bool FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
+  Fill* ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 
   // write_back.cc
   void SettleWrittenPage(Region& region, PageIndex page, bool accepted);

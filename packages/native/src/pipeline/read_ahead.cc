@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "page/region.h"
 #include "pipeline/pager.h"
@@ -13,9 +14,20 @@ namespace {
 // Faults in a row before anything is guessed.
 constexpr uint32_t kStreakMin = 2;
 constexpr uint64_t kWindowBytesMin = 128 << 10;
+// A store that queues its calls is far away: there a larger request takes hardly longer.
+constexpr uint64_t kFarWindowBytesMin = 512 << 10;
+// Its windows are asked for in pieces, so that the first pages do not wait for the last ones.
+constexpr uint64_t kFarCallBytesMax = 1 << 20;
 constexpr PageIndex kStrideWindowMax = 64;
 // A thread that comes back this near to where it was may be walking with a stride.
 constexpr int64_t kStrideMax = 4096;
+// Shares of the budget: what a window may always have, and what standby takes.
+constexpr uint64_t kWindowPercent = 7;
+constexpr uint64_t kStandbyPercent = 5;
+// A stream that is silent while others fault so often leaves its share to them.
+constexpr uint64_t kSilentFaultsMax = 1024;
+
+bool IsFar(const Region& region) { return region.store && !region.store->traits().blocking; }
 
 }  // namespace
 
@@ -45,26 +57,49 @@ ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread
   // 3. A new stream.
   *stream = Stream();
   stream->region_number = region.number;
+  stream->buffer = region.buffer.get();
   stream->thread_id = thread_id;
   stream->last = page;
   return stream;
 }
 
+// What pushes nothing out before it is used: see docs/decisions/0012. Probation holds what the
+// protected pages and standby leave it, and a stream has two windows there: one that is read, and
+// one that is being filled.
+uint64_t ReadAhead::WindowBytesMax(const Region& region) const {
+  const uint64_t budget = region.buffer->budget_bytes();
+  uint64_t streams = 0;
+  for (const Stream& stream : streams_) {
+    const bool reads = stream.buffer == region.buffer.get() && stream.window > 0;
+    if (reads && clock_ - stream.used <= kSilentFaultsMax) streams++;
+  }
+  const uint64_t kept = budget / 100 * kStandbyPercent + region.buffer->protected_bytes();
+  const uint64_t probation = budget - std::min(kept, budget);
+  const uint64_t share = probation / 8 * 3 / std::max<uint64_t>(1, streams);
+  return std::max(share, budget / 100 * kWindowPercent);
+}
+
 void ReadAhead::Resize(Region& region, Stream* stream) {
-  const PageIndex least =
-      std::max<PageIndex>(1, static_cast<PageIndex>(kWindowBytesMin / region.page_bytes));
-  const PageIndex most = region.read_ahead_pages_max;
+  const bool far = IsFar(region);
+  const PageIndex least = std::max<PageIndex>(
+      1, static_cast<PageIndex>((far ? kFarWindowBytesMin : kWindowBytesMin) / region.page_bytes));
+  uint64_t most = region.read_ahead_pages_max;
+  if (far && most * region.page_bytes > region.buffer->budget_bytes() / 100 * kWindowPercent) {
+    most = std::clamp<uint64_t>(WindowBytesMax(region) / region.page_bytes, 1, most);
+  }
   if (region.read_ahead_wasted.exchange(0) > stream->window / 2) {
     stream->window = std::max<PageIndex>(1, stream->window / 4);
   } else {
-    stream->window = stream->window == 0 ? least : stream->window * 2;
+    stream->window = stream->window == 0 ? least : stream->window * (far ? 4 : 2);
   }
-  stream->window = std::clamp<PageIndex>(stream->window, 1, most);
+  stream->window = std::clamp<PageIndex>(stream->window, 1, static_cast<PageIndex>(most));
 }
 
 ReadAheadPlan ReadAhead::Sequential(Region& region, Stream* stream, PageIndex page) {
   ReadAheadPlan plan;
   if (page < stream->marker) {
+    // It is on its way, and the window after it has begun.
+    if (region.table[page].Load().state() == PageState::kFilling) return plan;
     // Read ahead in vain: it was taken away before its turn, or found no memory. The window is too
     // large; what is missing of it is asked for again.
     stream->window = std::max<PageIndex>(1, stream->window / 2);
@@ -134,36 +169,44 @@ void ReadAhead::NoteFilled(const Region& region, const ReadAheadPlan& plan, Page
 
 void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
   region.counters.Add(Counter::kReadAheadUsedBytes, plan.used_count * region.page_bytes);
-  const auto run_max = static_cast<PageIndex>(
-      std::max<uint64_t>(1, region.store->traits().call_bytes_max / region.page_bytes));
+  const bool far = IsFar(region);
+  const uint64_t call_bytes_max = region.store->traits().call_bytes_max;
+  const auto run_max = static_cast<PageIndex>(std::max<uint64_t>(
+      1, (far ? std::min(call_bytes_max, kFarCallBytesMax) : call_bytes_max) / region.page_bytes));
   PageIndex filled = 0;
+  std::vector<Fill*> fills;
   for (PageIndex i = 0; i < plan.fill_count;) {
     const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
     const bool parks = plan.stride != 1 || (i == 0 && plan.parks_first);
     PageIndex count = parks ? 1 : std::min(run_max, plan.fill_count - i);
     const FillCause cause = parks ? FillCause::kReadAhead : FillCause::kWindow;
+    Fill* const fill = ClaimAhead(region, page, &count, cause);
+    if (fill) fills.push_back(fill);
     // A page that is parked counts as used when it is taken from standby.
-    if (FillOneRunAhead(region, page, &count, cause) && !parks) filled += count;
+    if (fill && !parks) filled += count;
     i += count;
+  }
+  // All at once, so that a store that joins neighbouring calls has them together.
+  for (Fill* fill : fills) {
+    if (far) {
+      StartFill(fill);
+    } else {
+      Post(fill);
+    }
   }
   if (plan.opens_window) read_ahead_.NoteFilled(region, plan, filled);
 }
 
-// Claims what is absent from `page` on, up to `*count`, which becomes how far it got. False: it was
+// Claims what is absent from `page` on, up to `*count`, which becomes how far it got. Null: it was
 // not absent.
-bool Pager::FillOneRunAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause) {
+Fill* Pager::ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause) {
   Fill* fill = nullptr;
   if (region.table[page].Load().state() == PageState::kAbsent) {
     fill = ClaimFill(region, page, *count, cause);
   }
   *count = fill ? fill->count : 1;
-  if (!fill) return false;
-  if (region.store->traits().blocking) {
-    Post(fill);
-  } else {
-    StartFill(fill);
-  }
-  return true;
+  if (fill && IsFar(region)) TakeMemoryFor(fill);
+  return fill;
 }
 
 }  // namespace umap

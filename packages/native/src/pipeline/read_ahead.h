@@ -17,6 +17,7 @@
 
 namespace umap {
 
+class PageBuffer;
 struct Region;
 
 // What to do about one fault, in pages.
@@ -43,6 +44,8 @@ class ReadAhead {
  private:
   struct Stream {
     uint64_t region_number = 0;
+    // Only compared: it may be gone.
+    const PageBuffer* buffer = nullptr;
     pid_t thread_id = 0;
     PageIndex last = 0;
     int64_t stride = 0;
@@ -58,9 +61,10 @@ class ReadAhead {
   };
 
   Stream* Match(Region& region, PageIndex page, pid_t thread_id) REQUIRES(mutex_);
-  void Resize(Region& region, Stream* stream);
-  ReadAheadPlan Sequential(Region& region, Stream* stream, PageIndex page);
-  ReadAheadPlan Strided(Region& region, Stream* stream, PageIndex page);
+  uint64_t WindowBytesMax(const Region& region) const REQUIRES(mutex_);
+  void Resize(Region& region, Stream* stream) REQUIRES(mutex_);
+  ReadAheadPlan Sequential(Region& region, Stream* stream, PageIndex page) REQUIRES(mutex_);
+  ReadAheadPlan Strided(Region& region, Stream* stream, PageIndex page) REQUIRES(mutex_);
 
   Mutex mutex_;
   std::array<Stream, 64> streams_ GUARDED_BY(mutex_);
