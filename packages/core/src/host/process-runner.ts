@@ -7,6 +7,7 @@ import { type HostLinkId, loadNative, type NativeBinding, NativeError } from '@u
 import { processExitReason } from './death-reason.ts'
 import { type HostRequest, type ProcessReply, processLinkFd } from './messages.ts'
 import type { RunnerEvents, StoreRunner } from './store-runner.ts'
+import { semiSpaceMb } from './young-generation.ts'
 
 const stderrFd = 2
 /** How long a process whose channel is closed gets to say how it ended. */
@@ -92,7 +93,7 @@ function startChild(execArgv: readonly string[], linkFd: number): ChildProcess {
   const stdio: (number | 'ignore' | 'ipc')[] = ['ignore', stderrFd, stderrFd, 'ipc']
   stdio[processLinkFd] = linkFd
   return fork(fileURLToPath(new URL('./store-process.js', import.meta.url)), [], {
-    execArgv: [...execArgv],
+    execArgv: [`--max-semi-space-size=${semiSpaceMb}`, ...execArgv],
     serialization: 'advanced',
     stdio,
   })
