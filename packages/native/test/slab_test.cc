@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "test/expect.h"
@@ -23,8 +24,9 @@ struct Huge : SlabAllocated<Huge> {
 };
 
 TEST(blocks_have_the_size_and_alignment_of_their_type) {
+  using Case = std::tuple<int, int, int>;
   for (const auto& [bytes, align, expected] :
-       {std::tuple{1, 1, 8}, {8, 8, 8}, {9, 8, 16}, {24, 16, 32}, {100, 64, 128}, {5000, 8, 5000}}) {
+       {Case{1, 1, 8}, {8, 8, 8}, {9, 8, 16}, {24, 16, 32}, {100, 64, 128}, {5000, 8, 5000}}) {
     Slab slab(bytes, align);
     EXPECT_EQ(slab.block_bytes(), expected);
     std::vector<uint8_t*> blocks;

@@ -2,10 +2,12 @@
 // belongs to the page buffer and is guarded by its mutex.
 #pragma once
 
+#include <bit>
 #include <cstdint>
-#include <deque>
-#include <vector>
+#include <new>
 
+#include "os/check.h"
+#include "os/mapping.h"
 #include "page/frame_pool.h"
 #include "page/page_word.h"
 
@@ -31,34 +33,65 @@ struct PageNode {
   QueueName queue = QueueName::kNone;
 };
 
-// The nodes, recycled; number 0 is no node.
+// The nodes, recycled; number 0 is no node. They lie in pieces of address space of growing size,
+// which never move, and take no memory from the heap: a fault in a signal handler needs nodes. How
+// many there will be cannot be said beforehand, since pages that are the kernel's zero page have
+// nodes too, and are not held to the budget at once.
 class NodeArray {
  public:
-  NodeArray() : nodes_(1) {}
-
-  PageNode& operator[](NodeIndex node) { return nodes_[node]; }
+  PageNode& operator[](NodeIndex node) {
+    const Place place = PlaceOf(node);
+    return reinterpret_cast<PageNode*>(pieces_[place.piece].data())[place.index];
+  }
   NodeIndex Allocate() {
-    if (unused_.empty()) {
-      nodes_.emplace_back();
-      return static_cast<NodeIndex>(nodes_.size() - 1);
+    if (unused_ != kNoNode) {
+      const NodeIndex node = unused_;
+      unused_ = (*this)[node].next;
+      (*this)[node].next = kNoNode;
+      return node;
     }
-    const NodeIndex node = unused_.back();
-    unused_.pop_back();
-    return node;
+    CHECK(used_ != kNoNode);
+    const Place place = PlaceOf(used_);
+    Mapping& piece = pieces_[place.piece];
+    if (!piece.data()) {
+      const uint64_t bytes = (uint64_t{kFirstNodes} << place.piece) * sizeof(PageNode);
+      CHECK(Mapping::Reserve(bytes, 0, false, &piece).ok());
+    }
+    new (&(*this)[used_]) PageNode();
+    return used_++;
   }
   void Free(NodeIndex node) {
-    nodes_[node] = PageNode();
-    unused_.push_back(node);
+    PageNode& freed = (*this)[node];
+    freed = PageNode();
+    freed.next = unused_;
+    unused_ = node;
   }
   // Gives the memory back. REQUIRES: every node was freed.
   void Clear() {
-    std::deque<PageNode>(1).swap(nodes_);
-    std::vector<NodeIndex>().swap(unused_);
+    for (Mapping& piece : pieces_) piece.Reset();
+    used_ = kNoNode + 1;
+    unused_ = kNoNode;
   }
 
  private:
-  std::deque<PageNode> nodes_;
-  std::vector<NodeIndex> unused_;
+  // Piece k has kFirstNodes << k nodes.
+  static constexpr uint32_t kFirstNodes = 1024;
+  static constexpr uint32_t kPieces = 32 - std::countr_zero(kFirstNodes) + 1;
+
+  struct Place {
+    uint32_t piece;
+    uint64_t index;
+  };
+  static Place PlaceOf(NodeIndex node) {
+    const uint64_t shifted = uint64_t{node} + kFirstNodes;
+    const uint32_t piece = static_cast<uint32_t>(std::bit_width(shifted / kFirstNodes)) - 1;
+    return {piece, shifted - (uint64_t{kFirstNodes} << piece)};
+  }
+
+  Mapping pieces_[kPieces];
+  // Nodes that were ever given out, number 0 included; then those of them that are free.
+  NodeIndex used_ = kNoNode + 1;
+  NodeIndex unused_ = kNoNode;
 };
 
 // First in, first out, with removal anywhere.
