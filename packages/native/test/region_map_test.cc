@@ -15,8 +15,8 @@ namespace {
 
 constexpr uint64_t kBytes = 0x10000;
 
-Region* FindIn(RegionMap& map, uint64_t address, uint32_t reader = 0) {
-  const RegionMap::Reading reading(map, reader);
+Region* FindIn(RegionMap& map, uint64_t address) {
+  const RegionMap::Reading reading(map);
   return map.Find(address);
 }
 
@@ -65,8 +65,8 @@ TEST(readers_find_what_stays_while_others_come_and_go) {
       std::mt19937_64 random(Seed() + r);
       while (!done) {
         const uint64_t i = random() % 50;
-        wrong += FindIn(map, (i * 4 + 1) * kBytes + 5, r) != staying[i].get();
-        const RegionMap::Reading reading(map, r);
+        const RegionMap::Reading reading(map);
+        wrong += FindIn(map, (i * 4 + 1) * kBytes + 5) != staying[i].get();
         Region* const passing = map.Find((random() % 50 * 4 + 3) * kBytes + 5);
         // A region that was found stays valid as long as the reading.
         if (passing) freed_seen += passing->page_count != 42;
@@ -94,6 +94,35 @@ TEST(readers_find_what_stays_while_others_come_and_go) {
   for (auto& reader : readers) reader.join();
   EXPECT_EQ(wrong.load(), 0u);
   EXPECT_EQ(freed_seen.load(), 0u);
+}
+
+TEST(quiesce_waits_for_every_reader_that_was_there_and_for_no_other) {
+  RegionMap map;
+  for (int round = 0; round < 3; round++) {
+    auto outer = std::make_unique<RegionMap::Reading>(map);
+    auto inner = std::make_unique<RegionMap::Reading>(map);
+    std::atomic<bool> quiet{false};
+    std::thread waiter([&] {
+      map.Quiesce();
+      quiet = true;
+    });
+    inner.reset();
+    // Readers that never leave the slots empty hold nothing up; the one that was there does.
+    std::unique_ptr<RegionMap::Reading> late[2];
+    for (int i = 0; i < 1000; i++) {
+      late[i % 2] = std::make_unique<RegionMap::Reading>(map);
+      EXPECT_FALSE(quiet);
+      if (i % 100 == 0) std::this_thread::yield();
+    }
+    late[0].reset();
+    late[1].reset();
+    outer.reset();
+    for (int i = 0; !quiet; i++) {
+      late[i % 2] = std::make_unique<RegionMap::Reading>(map);
+      std::this_thread::yield();
+    }
+    waiter.join();
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "page/region_map.h"
 
 #include <sched.h>
+#include <time.h>
 
 #include "os/check.h"
 
@@ -9,6 +10,9 @@ namespace umap {
 namespace {
 
 constexpr uint32_t kCapacityMin = 64;
+// A reader is done within microseconds, unless it has lost its processor.
+constexpr uint32_t kYieldsMax = 64;
+constexpr timespec kPause = {0, 50'000};
 
 }  // namespace
 
@@ -59,20 +63,40 @@ void RegionMap::Remove(Region* region) {
   sequence_.fetch_add(1);
   for (; place + 1 < count; place++) CopyRange(table[place + 1], &table[place]);
   count_.store(count - 1);
-  sequence_.fetch_add(1, std::memory_order_release);
+  sequence_.fetch_add(1);
 }
 
+// A reader that is counted now may have found the region before it was removed; one that is counted
+// later finds it no more. Those that still come count in the other half of the slots, so that they
+// cannot hold this up for ever.
 void RegionMap::Quiesce() {
-  // A reader that is active now may have found the region before it was removed. One that becomes
-  // active later finds it no more, so each reader is waited for at most once.
-  for (Reader& reader : readers_) {
-    while (reader.active.load()) sched_yield();
+  MutexLock lock(quiesce_mutex_);
+  const uint32_t epoch = epoch_.load();
+  // 1. Readers that took the number of the epoch before this one, however late they counted.
+  AwaitReaders((epoch + 1) % 2);
+  // 2. Readers of this epoch.
+  epoch_.store(epoch + 1);
+  AwaitReaders(epoch % 2);
+}
+
+void RegionMap::AwaitReaders(uint32_t parity) const {
+  uint32_t looks = 0;
+  for (const Slot& slot : slots_) {
+    while (slot.readers[parity].load() != 0) {
+      if (++looks < kYieldsMax) {
+        sched_yield();
+      } else {
+        nanosleep(&kPause, nullptr);
+      }
+    }
   }
 }
 
 Region* RegionMap::Find(uint64_t address) const {
   for (;;) {
-    const uint32_t before = sequence_.load(std::memory_order_acquire);
+    // In one order with the reader's count and with Quiesce, which looks at it after the removal:
+    // either it sees that count, or the reader sees that the region is gone.
+    const uint32_t before = sequence_.load();
     if (before & 1) continue;
     // The count before the table: a table that is read later holds at least that many.
     const uint32_t count = count_.load(std::memory_order_acquire);

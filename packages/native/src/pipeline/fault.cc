@@ -18,7 +18,7 @@ constexpr uint32_t kFaultsInARowMax = 64;
 
 }  // namespace
 
-void Pager::RunFiller(uint32_t number) {
+void Pager::RunFiller() {
   FillerWatch::Place place(filler_watch_);
   std::vector<uffd_msg> messages(fault_events_max_);
   std::vector<Fill*> slow;
@@ -29,7 +29,7 @@ void Pager::RunFiller(uint32_t number) {
     const bool reads = uffd && faults_in_a_row < kFaultsInARowMax;
     const uint32_t count = reads ? uffd->Read(messages.data(), fault_events_max_) : 0;
     for (uint32_t i = 0; i < count; i++) {
-      RegionMap::Reading reading(regions_, number);
+      RegionMap::Reading reading(regions_);
       HandleFault(messages[i], &slow);
     }
     faults_in_a_row = count > 0 ? faults_in_a_row + count : 0;

@@ -42,7 +42,7 @@ Status Pager::Start() {
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   const uint32_t fillers_default = std::clamp(kFillersPerCore * cores, kFillersMin, kFillersMax);
   const uint32_t fillers =
-      std::min(options_.fillers ? options_.fillers : fillers_default, RegionMap::kReadersMax);
+      std::min(options_.fillers ? options_.fillers : fillers_default, kFillersLimit);
   const uint32_t evictors = options_.evictors ? options_.evictors : kEvictors;
   fault_events_max_ = options_.fault_events_max ? options_.fault_events_max : kFaultEventsMax;
 
@@ -54,8 +54,7 @@ Status Pager::Start() {
 }
 
 Status Pager::AddFiller() {
-  const uint32_t number = filler_count_.load();
-  Status status = AddThread("umap-filler", [this, number] { RunFiller(number); });
+  Status status = AddThread("umap-filler", [this] { RunFiller(); });
   if (status.ok()) filler_count_.fetch_add(1);
   return status;
 }

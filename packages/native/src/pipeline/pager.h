@@ -120,7 +120,7 @@ class Pager {
   void WakeFillers();
 
   // fault.cc
-  void RunFiller(uint32_t number);
+  void RunFiller();
   void RunSlowFill(Fill* fill);
   Fill* TakePosted();
   void HandleFault(const uffd_msg& message, std::vector<Fill*>* slow);
@@ -176,6 +176,8 @@ class Pager {
   void SpareHungStores();
   void NameStalls();
   std::string NameWaitingFills(int64_t now);
+
+  static constexpr uint32_t kFillersLimit = 256;
 
   const PagerOptions options_;
   // Null: refused, for the reason beside it.

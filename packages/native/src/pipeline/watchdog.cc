@@ -190,7 +190,7 @@ void Pager::ReplaceHungThreads() {
     return hang;
   };
   const uint32_t fillers = filler_count_.load();
-  if (all_hang(waiting_fillers_, fillers) && fillers < RegionMap::kReadersMax) AddFiller();
+  if (all_hang(waiting_fillers_, fillers) && fillers < kFillersLimit) AddFiller();
   const uint32_t evictors = evictor_count_.load();
   if (all_hang(waiting_evictors_, evictors) && evictors < kEvictorsMax) AddEvictor();
 }

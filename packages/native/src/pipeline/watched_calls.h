@@ -1,6 +1,6 @@
 // The calls that threads are making on stores which block them, so that the watchdog can name one
 // that hangs. A thread announces its call in a slot of its own for as long as it lasts: no lock,
-// and no cache line that is shared. What finds no slot goes unwatched.
+// and no cache line that is shared. What finds no slot goes unwatched. Signal handlers may too.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "os/clock.h"
+#include "os/cpu.h"
 #include "store/store.h"
 
 namespace umap {
@@ -64,8 +65,8 @@ class WatchedCalls {
 
  private:
   Slot* TakeSlot() {
-    // Each thread begins at a place of its own, where it finds its slot free but for rare chance.
-    thread_local const uint32_t begin = next_begin_.fetch_add(1);
+    // Threads of different processors begin at different places.
+    const uint32_t begin = CurrentCpu() * kSlotsPerCpu;
     for (uint32_t i = 0; i < slots_.size(); i++) {
       Slot& slot = slots_[(begin + i) % slots_.size()];
       if (!slot.taken.load() && !slot.taken.exchange(true)) return &slot;
@@ -73,7 +74,8 @@ class WatchedCalls {
     return nullptr;
   }
 
-  inline static std::atomic<uint32_t> next_begin_{0};
+  static constexpr uint32_t kSlotsPerCpu = 8;
+
   std::array<Slot, 128> slots_;
 };
 
