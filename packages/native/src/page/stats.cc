@@ -1,24 +1,17 @@
 // See stats.h.
 #include "page/stats.h"
 
+#include <algorithm>
+
+#include "os/cpu.h"
+
 namespace umap {
-namespace {
-
-std::atomic<uint32_t> g_threads{0};
-
-uint32_t ThreadNumber() {
-  thread_local const uint32_t number = g_threads.fetch_add(1, std::memory_order_relaxed);
-  return number;
-}
-
-}  // namespace
-
 RegionCounters::~RegionCounters() {
   for (auto& shard : shards_) delete shard.load();
 }
 
 StatShard& RegionCounters::Shard() {
-  std::atomic<StatShard*>& place = shards_[ThreadNumber() % kShards];
+  std::atomic<StatShard*>& place = shards_[CurrentCpu() % kShards];
   StatShard* shard = place.load(std::memory_order_acquire);
   if (shard) return *shard;
   auto* fresh = new StatShard();
@@ -51,7 +44,9 @@ LatencyFigures RegionCounters::Figures(LatencyHistogram StatShard::* histogram) 
     uint64_t seen = 0;
     for (uint32_t i = 0; i < LatencyHistogram::kBuckets; i++) {
       seen += buckets[i];
-      if (seen > rank) return LatencyHistogram::NsOf(i) / 1e3;
+      if (seen > rank) {
+        return std::min(LatencyHistogram::NsOf(i), static_cast<double>(max_ns)) / 1e3;
+      }
     }
     return static_cast<double>(max_ns) / 1e3;
   };
