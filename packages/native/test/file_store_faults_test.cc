@@ -31,7 +31,10 @@ void TruncationIsAnError(bool direct) {
     EXPECT_EQ(result.status.error, ENODATA);
     EXPECT_FALSE(result.hole);
     EXPECT_TRUE(Contains(result.status.message, "points.f64 was truncated to 70000 bytes"));
-    EXPECT_EQ(store->TryRead(offset, bytes.data(), 32'768), TryReadOutcome::kWouldBlock);
+    for (const MayWait may_wait : {MayWait::kNo, MayWait::kYes}) {
+      const auto outcome = store->TryRead(offset, bytes.data(), 32'768, may_wait);
+      EXPECT_EQ(outcome, TryReadOutcome::kWouldBlock);
+    }
     EXPECT_EQ(Write(store.get(), offset, bytes.data(), 32'768).error, ENODATA);
   }
   struct stat about;
@@ -217,10 +220,11 @@ TEST(reads_without_waiting_are_given_up_where_unknown) {
   EXPECT_OK(Write(store.get(), 0, bytes.data(), 4096));
   OnOwnThread([&] {
     EXPECT_TRUE(FailSystemCall(SYS_preadv2, EOPNOTSUPP));
-    EXPECT_EQ(store->TryRead(0, bytes.data(), 4096), TryReadOutcome::kWouldBlock);
+    EXPECT_EQ(store->TryRead(0, bytes.data(), 4096, MayWait::kNo), TryReadOutcome::kWouldBlock);
   });
   // Where it would work again: it is not asked again.
-  EXPECT_EQ(store->TryRead(0, bytes.data(), 4096), TryReadOutcome::kWouldBlock);
+  EXPECT_EQ(store->TryRead(0, bytes.data(), 4096, MayWait::kNo), TryReadOutcome::kWouldBlock);
+  EXPECT_EQ(store->TryRead(0, bytes.data(), 4096, MayWait::kYes), TryReadOutcome::kDone);
   EXPECT_OK(Read(store.get(), 0, bytes.data(), 4096).status);
 }
 

@@ -68,7 +68,9 @@ struct ModelWorker {
     const AlignedBytes bytes(length, 0xee);
     bool hole = false;
     const TryReadOutcome tried =
-        may_try ? store->TryRead(offset, bytes.data(), length) : TryReadOutcome::kWouldBlock;
+        may_try ? store->TryRead(offset, bytes.data(), length,
+                                 random() % 2 ? MayWait::kYes : MayWait::kNo)
+                : TryReadOutcome::kWouldBlock;
     if (tried == TryReadOutcome::kWouldBlock) {
       const StoreResult result =
           Run(store, StoreOp::kRead, offset, length, Scatter(bytes, length));

@@ -132,7 +132,7 @@ void SparseTerabyte(bool direct) {
   const auto store = OpenFileStore(OptionsFor(file.get(), kBytes, direct), &status);
   EXPECT_OK(status);
   const AlignedBytes page(65536, 0xaa);
-  EXPECT_EQ(store->TryRead(kFar, page.data(), 65536), TryReadOutcome::kHole);
+  EXPECT_EQ(store->TryRead(kFar, page.data(), 65536, MayWait::kNo), TryReadOutcome::kHole);
   EXPECT_OK(Write(store.get(), kFar, page.data(), 65536));
   EXPECT_OK(Write(store.get(), kBytes - 777, page.data(), 777));
 
@@ -172,7 +172,8 @@ void DiscardedRangeIsZero(bool direct) {
   EXPECT_SYS(fstat(file.get(), &after));
   EXPECT_LT(after.st_blocks, before.st_blocks);
   EXPECT_EQ(after.st_size, before.st_size);
-  EXPECT_EQ(store->TryRead(131'072, bytes.data(), 65536), TryReadOutcome::kHole);
+  EXPECT_EQ(store->TryRead(131'072, bytes.data(), 65536, MayWait::kNo),
+            TryReadOutcome::kHole);
   EXPECT_FALSE(Read(store.get(), 0, bytes.data(), kBytes).hole);
   for (uint64_t i = 0; i < kBytes; ++i) {
     if (bytes[i] != (i >= 100'000 && i < 800'000 ? 0 : 0xcc)) EXPECT_EQ(i, kBytes);
@@ -196,9 +197,39 @@ TEST(cached_bytes_are_read_without_waiting) {
   const AlignedBytes target(65536);
   const iovec iov = {target.data(), 65536};
   if (preadv2(file.get(), &iov, 1, 0, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) return;
-  EXPECT_EQ(store->TryRead(0, target.data(), 65536), TryReadOutcome::kDone);
+  EXPECT_EQ(store->TryRead(0, target.data(), 65536, MayWait::kNo), TryReadOutcome::kDone);
   EXPECT_EQ(std::memcmp(bytes.data(), target.data(), 65536), 0);
-  EXPECT_EQ(store->TryRead(1, target.data(), 65536), TryReadOutcome::kWouldBlock);
+  EXPECT_EQ(store->TryRead(1, target.data(), 65536, MayWait::kNo), TryReadOutcome::kWouldBlock);
+}
+
+void ReadWhereWaitingIsAllowed(bool direct) {
+  // No multiple of a block: the tail is read through the page cache, where the rest is not.
+  constexpr uint64_t kBytes = 65536 + 777;
+  const UniqueFd file = TempFile(kBytes);
+  Status status;
+  const auto store = OpenFileStore(OptionsFor(file.get(), kBytes, direct), &status);
+  EXPECT_OK(status);
+  const AlignedBytes bytes(kBytes);
+  for (uint64_t i = 0; i < kBytes; ++i) bytes[i] = ByteAt(i, 3);
+  EXPECT_OK(Write(store.get(), 0, bytes.data(), kBytes));
+  EXPECT_OK(Flush(store.get()));
+  // Out of the page cache, so that there is something to wait for.
+  posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+  const AlignedBytes target(kBytes);
+  const auto outcome = store->TryRead(0, target.data(), kBytes, MayWait::kYes);
+  EXPECT_EQ(outcome, TryReadOutcome::kDone);
+  EXPECT_EQ(std::memcmp(bytes.data(), target.data(), kBytes), 0);
+  EXPECT_OK(Discard(store.get(), 0, 65536));
+  const auto hole = store->TryRead(0, target.data(), 65536, MayWait::kYes);
+  EXPECT_EQ(hole, TryReadOutcome::kHole);
+  const auto beyond = store->TryRead(4096, target.data(), kBytes, MayWait::kYes);
+  EXPECT_EQ(beyond, TryReadOutcome::kWouldBlock);
+}
+
+TEST(a_read_that_may_wait_reads_all) { ReadWhereWaitingIsAllowed(false); }
+
+TEST(a_read_that_may_wait_reads_all_direct) {
+  if (CanDirect()) ReadWhereWaitingIsAllowed(true);
 }
 
 TEST(borrowed_descriptor_is_left_alone) {

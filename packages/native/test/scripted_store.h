@@ -100,7 +100,7 @@ class ScriptedStore final : public Store {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& label() const override { return label_; }
 
-  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length) override {
+  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length, MayWait) override {
     const std::lock_guard lock(mutex_);
     if (!options_.ready || held_.contains(StoreOp::kRead)) return TryReadOutcome::kWouldBlock;
     if (script_ && !script_(StoreOp::kRead, offset, byte_length).ok()) {

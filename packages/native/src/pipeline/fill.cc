@@ -151,7 +151,7 @@ bool Pager::ReadWithoutWaiting(Fill* fill, StoreResult* result) {
   const TryReadOutcome outcome =
       region.store->TryRead(region.StoreOffset(fill->first),
                             region.pool->AddressOf(fill->frames[0].first),
-                            region.StoreBytes(fill->first, fill->count));
+                            region.StoreBytes(fill->first, fill->count), MayWait::kNo);
   result->hole = outcome == TryReadOutcome::kHole;
   return outcome != TryReadOutcome::kWouldBlock;
 }

@@ -36,7 +36,8 @@ class FileStore final : public Store {
 
   const StoreTraits& traits() const override { return traits_; }
   const std::string& label() const override { return label_; }
-  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length) override;
+  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length,
+                         MayWait may_wait) override;
   void Submit(StoreCall* call) override;
 
  private:
@@ -78,14 +79,21 @@ FileStore::FileStore(const FileStoreOptions& options, OpenedFile file)
   traits_.direct = options.direct;
 }
 
-TryReadOutcome FileStore::TryRead(uint64_t offset, void* target, uint64_t byte_length) {
+TryReadOutcome FileStore::TryRead(uint64_t offset, void* target, uint64_t byte_length,
+                                  MayWait may_wait) {
   if (!InRange(offset, byte_length)) return TryReadOutcome::kWouldBlock;
   if (byte_length == 0) return TryReadOutcome::kDone;
   if (holes_.IsHole(offset, byte_length)) return TryReadOutcome::kHole;
+  const iovec iov = {target, byte_length};
+  if (may_wait == MayWait::kYes) {
+    const TransferResult result =
+        TransferRange(TransferKind::kRead, {&iov, 1}, offset, byte_length);
+    const bool whole = result.error == 0 && result.byte_length == byte_length;
+    return whole ? TryReadOutcome::kDone : TryReadOutcome::kWouldBlock;
+  }
   if (traits_.direct || !reads_nowait_.load(std::memory_order_relaxed)) {
     return TryReadOutcome::kWouldBlock;
   }
-  const iovec iov = {target, byte_length};
   const ssize_t moved =
       preadv2(file_.buffered.get(), &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT);
   if (moved >= 0 && static_cast<uint64_t>(moved) == byte_length) return TryReadOutcome::kDone;

@@ -57,6 +57,8 @@ struct StoreTraits {
 };
 
 enum class TryReadOutcome : uint8_t { kDone, kHole, kWouldBlock };
+// Whether a TryRead may wait for a device.
+enum class MayWait : uint8_t { kNo, kYes };
 
 // A call that has not ended yet.
 struct PendingCall {
@@ -75,10 +77,13 @@ class Store {
   // Names the store in messages: a path or a URL without secrets.
   virtual const std::string& label() const = 0;
 
-  // Reads all of [offset, offset + byte_length) into `target` where that needs no waiting; else
-  // kWouldBlock, and the caller submits. Errors are kWouldBlock too: Submit will report them.
-  virtual TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length) {
-    (void)offset, (void)target, (void)byte_length;
+  // Reads all of [offset, offset + byte_length) into `target` where that needs no waiting, or where
+  // that is allowed and the store works on the calling thread; else kWouldBlock, and the caller
+  // submits. Errors are kWouldBlock too: Submit will report them.
+  // Signal handlers may call it: no memory from the heap, no lock, no thread-local storage.
+  virtual TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length,
+                                 MayWait may_wait) {
+    (void)offset, (void)target, (void)byte_length, (void)may_wait;
     return TryReadOutcome::kWouldBlock;
   }
 
