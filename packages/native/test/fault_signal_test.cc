@@ -3,6 +3,7 @@
 // runs in a child.
 #include "os/fault_signal.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/time.h>
 #include <ucontext.h>
@@ -13,6 +14,7 @@
 #include "os/signal_mask.h"
 #include "test/expect.h"
 #include "test/fault_arena.h"
+#include "test/malloc_guard.h"
 
 namespace umap::test {
 namespace {
@@ -59,6 +61,30 @@ TEST(errno_survives_a_touch) {
     EXPECT_EQ(errno, ENOTTY);
   })));
 }
+
+#if defined(UMAP_MALLOC_IS_GUARDED)
+TEST(a_touch_and_a_wait_in_it_need_no_heap) {
+  EXPECT_TRUE(Passed(InChild([] {
+    InstallArena();
+    t_guards_malloc = true;
+    g_arena.inside = [](const SignalFault& fault) { const InterruptedSignals waiting(fault); };
+    *PageOfArena(0) = 1;
+    t_guards_malloc = false;
+  })));
+}
+
+TEST(the_guard_sees_a_handler_that_asks_for_heap) {
+  EXPECT_TRUE(EndedBy(InChild([] {
+    InstallArena();
+    t_guards_malloc = true;
+    g_arena.inside = [](const SignalFault&) { asm volatile("" : : "r"(malloc(8)) : "memory"); };
+    // What it says is expected here.
+    close(STDERR_FILENO);
+    CHECK(open("/dev/null", O_WRONLY) == STDERR_FILENO);
+    *PageOfArena(0) = 1;
+  }), SIGABRT));
+}
+#endif
 
 // Execution cannot be given, so it would be asked for without end.
 TEST(a_jump_into_a_page_is_not_ours) {

@@ -17,6 +17,7 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <ucontext.h>
 
 #include <array>
 #include <atomic>
@@ -54,48 +55,32 @@ static_assert(std::atomic<FaultHandler>::is_always_lock_free);
 
 Chain& ChainOf(int signal) { return g_chains[signal == SIGSEGV ? 0 : 1]; }
 
-// Calls of predecessors that have not returned, by the signal's context, which is an address on the
-// stack of the thread. A predecessor that leaves by siglongjmp leaves its slot behind; the next
-// signal with a context at that address takes it over.
-class Forwardings {
- public:
-  struct Slot {
-    std::atomic<const void*> context;
-    std::atomic<int> generation;
-    std::atomic<uintptr_t> frame;
-  };
-
-  // False: this generation forwards that very signal already, further up on this stack, so the
-  // handler that it called has called it. `slot` is null where there are too many at once, and
-  // then nobody looks for such a circle.
-  bool Begin(const void* context, int generation, uintptr_t frame, Slot** slot) {
-    *slot = nullptr;
-    for (Slot& other : slots_) {
-      if (other.context.load(std::memory_order_acquire) != context) continue;
-      if (other.generation.load(std::memory_order_relaxed) != generation) continue;
-      if (frame < other.frame.load(std::memory_order_relaxed)) return false;
-      *slot = &other;
-      break;
-    }
-    for (size_t i = 0; *slot == nullptr && i < slots_.size(); i++) {
-      const void* none = nullptr;
-      if (slots_[i].context.compare_exchange_strong(none, context)) *slot = &slots_[i];
-    }
-    if (*slot == nullptr) return true;
-    (*slot)->generation.store(generation, std::memory_order_relaxed);
-    (*slot)->frame.store(frame, std::memory_order_relaxed);
-    return true;
-  }
-
-  static void End(Slot* slot) {
-    if (slot != nullptr) slot->context.store(nullptr, std::memory_order_release);
-  }
-
- private:
-  std::array<Slot, 64> slots_;
+// A call of a predecessor that has not returned. Those for one delivery of a signal hang on its
+// context, in uc_link, which the kernel clears at every delivery and looks at never; so what a
+// predecessor leaves behind that ends in siglongjmp is forgotten. Two copies of this code in one
+// process share the list: its layout does not change.
+struct Forwarding {
+  const void* owner;
+  const Forwarding* outer;
+  int generation;
 };
 
-Forwardings g_forwardings;
+const Forwarding* InnermostOf(const void* context) {
+  return reinterpret_cast<const Forwarding*>(static_cast<const ucontext_t*>(context)->uc_link);
+}
+
+void SetInnermost(void* context, const Forwarding* forwarding) {
+  auto* link = reinterpret_cast<ucontext_t*>(const_cast<Forwarding*>(forwarding));
+  static_cast<ucontext_t*>(context)->uc_link = link;
+}
+
+// True: whom this generation called has called it, for the same signal.
+bool IsForwarding(const void* context, int generation) {
+  for (const Forwarding* it = InnermostOf(context); it != nullptr; it = it->outer) {
+    if (it->owner == &g_chains && it->generation == generation) return true;
+  }
+  return false;
+}
 
 // The end of the process, with the report that the kernel makes of the signal itself.
 void TakeDefault(const siginfo_t& info) {
@@ -116,9 +101,7 @@ void Call(const struct sigaction& action, siginfo_t* info, void* context) {
 
 void Forward(int generation, bool is_synchronous, siginfo_t* info, void* context) {
   // 1. Whom. A generation that is called a second time stands for the one before it.
-  const auto frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  Forwardings::Slot* slot = nullptr;
-  while (generation >= 0 && !g_forwardings.Begin(context, generation, frame, &slot)) generation--;
+  while (generation >= 0 && IsForwarding(context, generation)) generation--;
   if (generation < 0) return TakeDefault(*info);
   Predecessor& predecessor = ChainOf(info->si_signo).predecessors[static_cast<size_t>(generation)];
   const struct sigaction& action = predecessor.action;
@@ -130,9 +113,11 @@ void Forward(int generation, bool is_synchronous, siginfo_t* info, void* context
   if (action.sa_handler == SIG_DFL || is_spent || (is_ignored && is_synchronous)) {
     TakeDefault(*info);
   } else if (!is_ignored) {
+    const Forwarding forwarding = {&g_chains, InnermostOf(context), generation};
+    SetInnermost(context, &forwarding);
     Call(action, info, context);
+    SetInnermost(context, forwarding.outer);
   }
-  Forwardings::End(slot);
 }
 
 bool Answer(const FaultCause& cause, const siginfo_t& info, void* context) {
