@@ -243,6 +243,17 @@ TEST(seccomp_and_missing_permission_are_both_named) {
   EXPECT_TRUE(Contains(json, "the seccomp filter must allow it as well"));
 }
 
+TEST(seccomp_filter_may_stop_the_device_too) {
+  if (!HasEverything() || access("/dev/userfaultfd", R_OK | W_OK) != 0) return;
+  const std::string json = ProbeInChild([] {
+    return Refuse(SYS_userfaultfd, EPERM) && Refuse(SYS_ioctl, EPERM, USERFAULTFD_IOC_NEW);
+  });
+  EXPECT_TRUE(Contains(json, R"("way":"device","available":false,"error":"EPERM",)"
+                             R"("cause":"seccomp")"));
+  EXPECT_FALSE(Contains(json, R"("kind":"device")"));
+  EXPECT_FALSE(Contains(json, "--device /dev/userfaultfd"));
+}
+
 TEST(fault_that_cannot_be_answered_does_not_hang) {
   if (!HasEverything()) return;
   const std::string json = ProbeInChild([] { return Refuse(SYS_ioctl, EPERM, UFFDIO_COPY); });

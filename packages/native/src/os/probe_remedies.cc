@@ -67,7 +67,9 @@ void AddPermissionRemedies(const ProbeReport& report, std::vector<Remedy>* remed
   const bool filtered = CauseOf(report, UffdWay::kSystemCall) == RefusalCause::kSeccomp ||
                         CauseOf(report, UffdWay::kUserModeOnly) == RefusalCause::kSeccomp;
   const bool refused = CauseOf(report, UffdWay::kSystemCall) == RefusalCause::kPermission;
-  remedies->push_back(DeviceRemedy(report));
+  if (CauseOf(report, UffdWay::kDevice) != RefusalCause::kSeccomp) {
+    remedies->push_back(DeviceRemedy(report));
+  }
   if (refused) {
     const std::string as_well = filtered ? " (the seccomp filter must allow it as well)" : "";
     // Before Linux 5.2 there is no such sysctl, and no such rule either.
@@ -116,7 +118,8 @@ std::vector<Recipe> AccessRecipes(const ProbeReport& report) {
   const RefusalCause cause = CauseOf(report, UffdWay::kSystemCall);
   if (cause != RefusalCause::kPermission && cause != RefusalCause::kSeccomp) return {};
   std::vector<Recipe> recipes;
-  const bool has_device = report.permissions.device_minor.has_value();
+  const bool has_device = report.permissions.device_minor &&
+                          CauseOf(report, UffdWay::kDevice) != RefusalCause::kSeccomp;
   if (report.permissions.unprivileged_userfaultfd) {
     recipes.push_back({"machine", "sysctl -w vm.unprivileged_userfaultfd=1"});
   }

@@ -73,7 +73,16 @@ bool MayUseSystemCall(const PermissionReport& permissions) {
   return permissions.cap_sys_ptrace && permissions.initial_user_namespace.value_or(true);
 }
 
+UniqueFd OpenDevice() {
+  return UniqueFd(open(kDevicePath, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+}
+
 RefusalCause CauseOfDevice(int error, const PermissionReport& permissions) {
+  // Whoever may open the node may ask it: only a filter looks at requests.
+  if (permissions.device_minor && OpenDevice().valid()) {
+    const bool filtered = permissions.seccomp_mode.value_or(0) == kSeccompFilter;
+    return filtered ? RefusalCause::kSeccomp : RefusalCause::kOther;
+  }
   switch (error) {
     case ENOENT:
     case ENXIO:
@@ -126,7 +135,7 @@ std::span<const UffdFeature> UffdFeatures() { return kFeatures; }
 UniqueFd OpenUserfaultfd(UffdWay way, int* error) {
   long fd = -1;
   if (way == UffdWay::kDevice) {
-    const UniqueFd device(open(kDevicePath, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    const UniqueFd device = OpenDevice();
     if (device.valid()) fd = ioctl(device.get(), USERFAULTFD_IOC_NEW, kUffdFlags);
     // Before `device` is closed, which could change errno.
     *error = fd < 0 ? errno : 0;
