@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { nodeEnvironment, pinnedNode, root, run } from './child.mjs'
 
-/** What the filter can refuse; see refuse-userfaultfd.c. */
+/** What the filter can refuse; see refuse_userfaultfd.c. */
 export const refusals = ['all', 'missing', 'kernel-faults']
 
 /**
@@ -23,8 +23,8 @@ export const refusals = ['all', 'missing', 'kernel-faults']
  * @property {boolean} [asNobody] the command runs as user nobody, where this process is root's
  */
 
-const source = join(root, 'scripts/refuse-userfaultfd.c')
-const filterProgram = join(root, 'node_modules/.cache/umap/refuse-userfaultfd')
+const source = join(root, 'packages/native/test/programs/refuse_userfaultfd.c')
+const filterProgram = join(root, 'node_modules/.cache/umap/refuse_userfaultfd')
 const nobody = 65534
 
 /**

@@ -6,6 +6,7 @@
 #include "test/scripted_store.h"
 #include "test/stops.h"
 #include "test/touch.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {
@@ -32,6 +33,7 @@ class Without {
 };
 
 TEST(bytes_are_right_and_the_budget_holds_without_a_feature) {
+  SKIP_IF(!UsesUserfaultfd(), kNoUserfaultfd);
   for (const uint64_t denied : kDenials) {
     const Without without(denied);
     for (const uint64_t page_bytes : {4096ul, 65536ul, 2097152ul}) {
@@ -58,6 +60,7 @@ TEST(bytes_are_right_and_the_budget_holds_without_a_feature) {
 }
 
 TEST(holes_are_counted_right_without_a_feature) {
+  SKIP_IF(!UsesUserfaultfd(), kNoUserfaultfd);
   for (const uint64_t denied : kDenials) {
     const Without without(denied);
     for (const bool writable : {false, true}) {
@@ -77,6 +80,7 @@ TEST(holes_are_counted_right_without_a_feature) {
 }
 
 TEST(no_update_is_lost_without_a_feature) {
+  SKIP_IF(!UsesUserfaultfd(), kNoUserfaultfd);
   for (const uint64_t denied : kDenials) {
     const Without without(denied);
     for (const uint64_t page_bytes : {4096ul, 65536ul}) {
@@ -91,6 +95,7 @@ TEST(no_update_is_lost_without_a_feature) {
 }
 
 TEST(each_thread_that_waits_for_a_page_that_fails_gets_a_signal_without_poison) {
+  SKIP_IF(!UsesUserfaultfd(), kNoUserfaultfd);
   const SigbusCaught caught;
   const Without without(UFFD_FEATURE_POISON);
   const auto store = std::make_shared<ScriptedStore>(64 * kPage);

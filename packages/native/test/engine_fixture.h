@@ -1,5 +1,6 @@
 // What the engine's tests share: a data file with known bytes, a region over it, and operations
-// that wait. Everything is given back at the end of a test.
+// that wait. Everything is given back at the end of a test. UMAP_FAULTS in the environment says in
+// which way faults are taken (auto, userfaultfd, signal, in-thread); see ways.h.
 #pragma once
 
 #include <fcntl.h>
@@ -83,6 +84,17 @@ struct MapOptions {
   bool direct = false;
 };
 
+// What UMAP_FAULTS says.
+inline FaultChoice ChosenWay() {
+  const char* const text = getenv("UMAP_FAULTS");
+  const std::string choice = text != nullptr && *text != '\0' ? text : "auto";
+  if (choice == "userfaultfd") return FaultChoice::kUserfaultfd;
+  if (choice == "signal") return FaultChoice::kSignal;
+  if (choice == "in-thread") return FaultChoice::kInThread;
+  CHECK(choice == "auto");
+  return FaultChoice::kAuto;
+}
+
 inline std::shared_ptr<PageBuffer> BufferOf(uint64_t bytes) {
   BufferOptions options;
   options.budget_bytes = bytes;
@@ -103,6 +115,7 @@ class Mapped {
     region.store_offset = options.offset;
     region.byte_length = options.byte_length ? options.byte_length : byte_length - options.offset;
     region.read_ahead_pages_max = options.read_ahead_pages_max;
+    region.faults = ChosenWay();
     bytes_ = region.byte_length;
     const Status status = OpenRegion(region, &region_);
     if (!status.ok()) std::fprintf(stderr, "open: %s\n", status.message.c_str());

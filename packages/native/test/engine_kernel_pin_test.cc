@@ -12,6 +12,7 @@
 #include "test/engine_fixture.h"
 #include "test/expect.h"
 #include "test/stops.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {
@@ -98,7 +99,8 @@ struct Held {
 };
 
 TEST(what_a_device_writes_into_a_page_that_the_kernel_keeps_is_flushed) {
-  if (!FixedBuffer().available()) return;
+  SKIP_IF(!ServesSystemCalls(), kNotServed);
+  SKIP_IF(!FixedBuffer().available(), "io_uring is refused here");
   for (const uint64_t page_bytes : {kPage, 16 * kPage}) {
     Held held(page_bytes);
     // 1. A device writes: the engine cannot see it.
@@ -122,7 +124,8 @@ TEST(what_a_device_writes_into_a_page_that_the_kernel_keeps_is_flushed) {
 }
 
 TEST(a_flush_waits_for_a_page_that_is_being_moved_back) {
-  if (!FixedBuffer().available()) return;
+  SKIP_IF(!ServesSystemCalls(), kNotServed);
+  SKIP_IF(!FixedBuffer().available(), "io_uring is refused here");
   Held held;
   Stop stop("before-move-back");
   Aside evicting([&] { EXPECT_OK(held.region.Evict()); });

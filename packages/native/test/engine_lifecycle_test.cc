@@ -9,6 +9,7 @@
 #include "test/expect.h"
 #include "test/scripted_store.h"
 #include "test/stops.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {

@@ -6,6 +6,7 @@
 #include "test/counters.h"
 #include "test/engine_fixture.h"
 #include "test/expect.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "test/engine_fixture.h"
 #include "test/expect.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {

@@ -5,6 +5,7 @@
 #include "test/scripted_store.h"
 #include "test/stops.h"
 #include "test/touch.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {

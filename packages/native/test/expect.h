@@ -1,6 +1,7 @@
 // A test registry in one header: TEST(name) { ... } defines a test, the EXPECT macros check. A
-// failed EXPECT ends its test; the others go on. Include it in exactly one *_test.cc a binary: it
-// defines main(). Usage: BINARY [SUBSTRING-OF-TEST-NAME].
+// failed EXPECT ends its test; the others go on. SKIP_IF ends a test that cannot run here, with the
+// reason. Include it in exactly one *_test.cc a binary: it defines main(). Usage: BINARY
+// [SUBSTRING-OF-TEST-NAME]. What was skipped is added to the file UMAP_TEST_SKIPS, if there is one.
 #pragma once
 
 #include <cerrno>
@@ -37,6 +38,18 @@ struct Registration {
 inline bool& CurrentFailed() {
   static bool failed = false;
   return failed;
+}
+
+// Why the running test does not run here; empty where it does.
+inline std::string& CurrentSkipped() {
+  static std::string reason;
+  return reason;
+}
+
+// What runs before the first test: says why none of them can run here, or nothing.
+inline std::string (*&Precondition())() {
+  static std::string (*precondition)() = nullptr;
+  return precondition;
 }
 
 // The seed of this run: UMAP_TEST_SEED, or a fresh one. Printed when a test fails.
@@ -135,17 +148,42 @@ bool GreaterEqual(const A& a, const B& b) {
   return !Less(a, b);
 }
 
+// For the list at the end of `npm test`: a line with what was skipped, a tab, and why.
+inline void NoteSkipped(const std::string& what, const std::string& why) {
+  const char* const path = std::getenv("UMAP_TEST_SKIPS");
+  FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
+  if (file == nullptr) return;
+  const char* const way = std::getenv("UMAP_TEST_WAY");
+  std::fprintf(file, "%s%s%s %s\t%s\n", program_invocation_short_name, way ? " by " : "",
+               way ? way : "", what.c_str(), why.c_str());
+  std::fclose(file);
+}
+
 inline int RunAll(const char* filter) {
+  const std::string refused = Precondition() != nullptr ? Precondition()() : "";
+  if (!refused.empty()) {
+    std::printf("  all %zu tests skipped: %s\n", Registry().size(), refused.c_str());
+    NoteSkipped("(all)", refused);
+    return 0;
+  }
   int passed = 0;
   int failed = 0;
+  int skipped = 0;
   for (const TestCase& test : Registry()) {
     if (filter != nullptr && std::strstr(test.name, filter) == nullptr) continue;
     // Before the body runs, so that a crash or a hang shows whose it is.
     std::printf("  %s ", test.name);
     std::fflush(stdout);
     CurrentFailed() = false;
+    CurrentSkipped().clear();
     const auto start = std::chrono::steady_clock::now();
     test.body();
+    if (!CurrentSkipped().empty()) {
+      std::printf("skipped: %s\n", CurrentSkipped().c_str());
+      NoteSkipped(test.name, CurrentSkipped());
+      skipped++;
+      continue;
+    }
     const auto spent = std::chrono::steady_clock::now() - start;
     const auto spentMs = std::chrono::duration_cast<std::chrono::milliseconds>(spent).count();
     std::printf("%s (%lld ms)\n", CurrentFailed() ? "FAILED" : "ok",
@@ -153,6 +191,7 @@ inline int RunAll(const char* filter) {
     ++(CurrentFailed() ? failed : passed);
   }
   std::printf("%d passed, %d failed", passed, failed);
+  if (skipped > 0) std::printf(", %d skipped", skipped);
   if (failed > 0) {
     std::printf(" (UMAP_TEST_SEED=%llu)", static_cast<unsigned long long>(Seed()));
   }
@@ -167,6 +206,15 @@ inline int RunAll(const char* filter) {
   static const ::umap::test::Registration umap_registration_##name(#name,             \
                                                                    umap_test_##name); \
   static void umap_test_##name()
+
+// Ends a test that can say nothing here. At the beginning of a test, before it checks anything.
+#define SKIP_IF(condition, reason)              \
+  do {                                          \
+    if (condition) {                            \
+      ::umap::test::CurrentSkipped() = (reason); \
+      return;                                   \
+    }                                           \
+  } while (0)
 
 #define UMAP_EXPECT_COMPARE(compare, op, a, b)                                                    \
   do {                                                                                   \

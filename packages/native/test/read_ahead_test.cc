@@ -8,6 +8,7 @@
 #include "test/engine_fixture.h"
 #include "test/expect.h"
 #include "test/scripted_store.h"
+#include "test/ways.h"
 
 namespace umap::test {
 namespace {

@@ -21,6 +21,7 @@
 #include "os/check.h"
 #include "os/clock.h"
 #include "page/region.h"
+#include "test/ways.h"
 
 namespace umap::test {
 
@@ -104,14 +105,14 @@ class Aside {
     AwaitThat(what, [&] { return done(); });
   }
   void Join() { thread_.join(); }
-  // Waits until the kernel has put the thread to sleep in a fault.
+  // Waits until the thread sleeps in a fault: in the kernel's, or in the handler of a signal.
   void AwaitFault() {
     AwaitThat("a thread is blocked in a fault", [&] {
       if (state_->id == 0) return false;
       std::ifstream file("/proc/self/task/" + std::to_string(state_->id) + "/wchan");
       std::string where;
       std::getline(file, where);
-      return where == "handle_userfault";
+      return ReadsMessages() ? where == "handle_userfault" : where.starts_with("futex");
     });
   }
 

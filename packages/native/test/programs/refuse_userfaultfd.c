@@ -1,7 +1,7 @@
 // Runs a program under a seccomp filter that refuses userfaultfd, as container runtimes and
 // sandboxes do. Needs no privilege; its children inherit the filter, and none of them can drop it.
 //
-//   refuse-userfaultfd all|missing|kernel-faults PROGRAM [ARG...]
+//   refuse_userfaultfd all|missing|kernel-faults PROGRAM [ARG...]
 //
 // all: userfaultfd(2) and the request to /dev/userfaultfd fail with EPERM. missing: the same with
 // ENOSYS and ENOTTY, as on a kernel without it. kernel-faults: only what asks for faults inside
@@ -72,14 +72,14 @@ int main(int argc, char** argv) {
   } else if (strcmp(what, "kernel-faults") == 0) {
     refused = refuse(EPERM, EPERM, UFFD_USER_MODE_ONLY);
   } else {
-    fprintf(stderr, "usage: refuse-userfaultfd all|missing|kernel-faults PROGRAM [ARG...]\n");
+    fprintf(stderr, "usage: refuse_userfaultfd all|missing|kernel-faults PROGRAM [ARG...]\n");
     return 2;
   }
   if (refused != 0) {
-    fprintf(stderr, "refuse-userfaultfd: seccomp: %s\n", strerror(errno));
+    fprintf(stderr, "refuse_userfaultfd: seccomp: %s\n", strerror(errno));
     return 1;
   }
   execvp(argv[2], argv + 2);
-  fprintf(stderr, "refuse-userfaultfd: %s: %s\n", argv[2], strerror(errno));
+  fprintf(stderr, "refuse_userfaultfd: %s: %s\n", argv[2], strerror(errno));
   return 127;
 }
