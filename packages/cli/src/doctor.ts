@@ -11,7 +11,7 @@ import type { CommandContext } from './run.ts'
  * @returns `done` when some way of taking faults works here, `failed` when none does
  */
 export function doctor(options: { readonly json: boolean }, context: CommandContext): ExitCode {
-  const report = examineMachine()
+  const report = examineMachine(context.env)
   if (options.json) {
     context.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   } else {

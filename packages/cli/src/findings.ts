@@ -47,9 +47,9 @@ const causeTexts = {
 } as const
 
 /** The ways in which page faults can arrive, the best one first. */
-export function describeFaults({ faults }: MachineReport): Row[] {
+export function describeFaults({ faults, runtime }: MachineReport): Row[] {
   if (faults === null) return []
-  return faults.ways.map((way, index) => {
+  const rows = faults.ways.map((way, index): Row => {
     const label = modeLabels[way.mode]
     if (!way.works) {
       const grade = index === 0 ? { grade: 'poor' as const } : {}
@@ -57,6 +57,9 @@ export function describeFaults({ faults }: MachineReport): Row[] {
     }
     return { label, text: describeWorkingWay(way, faults.auto), grade: 'good' }
   })
+  if (runtime.faultsVariable === null) return rows
+  const text = `${runtime.faultsVariable}: what regions take that do not say otherwise`
+  return [...rows, { label: 'UMAP_FAULTS', text }]
 }
 
 function describeWorkingWay({ mode, servesSystemCalls }: FaultWay, auto: string | null): string {

@@ -19,16 +19,19 @@ export type MachineReport = Pick<ProbeReport, 'paging' | 'summary' | 'needs'> & 
     readonly architecture: string
     /** The longest `ArrayBuffer` of this Node, and so the longest view of a region. */
     readonly viewBytesMax: number
+    /** UMAP_FAULTS: what regions take that do not say; null where it is not set. */
+    readonly faultsVariable: string | null
   }
 }
 
 /** Examines this machine. Never throws for what the machine is or lacks. */
-export function examineMachine(): MachineReport {
+export function examineMachine(env: Readonly<Record<string, string | undefined>>): MachineReport {
   const runtime = {
     nodeVersion: process.version,
     platform: process.platform,
     architecture: process.arch,
     viewBytesMax: constants.MAX_LENGTH,
+    faultsVariable: env.UMAP_FAULTS?.trim() || null,
   }
   try {
     return { ...probe(), runtime }

@@ -92,6 +92,7 @@ export const workingMachine: MachineReport = {
     platform: 'linux',
     architecture: 'x64',
     viewBytesMax: 4 * 2 ** 30,
+    faultsVariable: null,
   },
 }
 

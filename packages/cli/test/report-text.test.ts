@@ -68,6 +68,12 @@ describe('the report of umap doctor', () => {
     expect(formatReport(machineOfSignals(), { colors: true })).toContain('\u001b[33myes, second')
   })
 
+  it('says that the environment chooses', () => {
+    const runtime = { ...workingMachine.runtime, faultsVariable: 'in-thread' }
+    expect(formatReport({ ...workingMachine, runtime }, plain)).toMatch(/UMAP_FAULTS +in-thread: /)
+    expect(formatReport(workingMachine, plain)).not.toContain('UMAP_FAULTS')
+  })
+
   it('names the features that a kernel lacks', () => {
     const { userfaultfd } = workingMachine
     if (userfaultfd === null) throw new Error('the made-up machine has a userfaultfd')
