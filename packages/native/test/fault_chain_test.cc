@@ -13,6 +13,7 @@
 #include "test/expect.h"
 #include "test/fault_arena.h"
 
+#if defined(UMAP_SIGNALS_ARE_THE_KERNELS)
 namespace umap::test {
 namespace {
 
@@ -259,3 +260,4 @@ TEST(an_interrupted_system_call_restarts_where_it_would_without_ours) {
 
 }  // namespace
 }  // namespace umap::test
+#endif

@@ -86,6 +86,7 @@ TEST(the_guard_sees_a_handler_that_asks_for_heap) {
 }
 #endif
 
+#if defined(UMAP_SIGNALS_ARE_THE_KERNELS)
 // Execution cannot be given, so it would be asked for without end.
 TEST(a_jump_into_a_page_is_not_ours) {
   EXPECT_TRUE(EndedBy(InChild([] {
@@ -102,6 +103,7 @@ TEST(a_signal_handler_may_touch) {
     EXPECT_EQ(ReadPage(1), 5);
   })));
 }
+#endif
 
 TEST(signals_wait_until_the_touch_is_answered) {
   EXPECT_TRUE(Passed(InChild([] {
@@ -156,6 +158,7 @@ TEST(signals_are_blocked_again_after_the_wait) {
   })));
 }
 
+#if defined(UMAP_SIGNALS_ARE_THE_KERNELS)
 TEST(a_signal_that_arrives_in_the_wait_may_touch_another_page) {
   EXPECT_TRUE(Passed(InChild([] {
     InstallArena();
@@ -170,6 +173,7 @@ TEST(a_signal_that_arrives_in_the_wait_may_touch_another_page) {
     EXPECT_EQ(ReadPage(0), 1);
   })));
 }
+#endif
 
 TEST(a_lock_holder_is_not_interrupted_but_may_crash) {
   EXPECT_TRUE(Passed(InChild([] {
