@@ -6,9 +6,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, type TestContext } from 'vitest'
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest'
 import type { MachineReport } from '../src/machine.ts'
-import { type Ended, mainPath, runProgram, runUmap } from './run-umap.ts'
+import { type Ended, mainPath, makeFilter, runProgram, runUmap } from './run-umap.ts'
 
 const nobody = { uid: 65534, gid: 65534 }
 const node = process.execPath
@@ -83,26 +83,35 @@ describe('umap doctor', () => {
     expect(stdout).toContain('/dev/userfaultfd')
   })
 
-  it('tells a seccomp filter from missing permission', (context) => {
-    if (spawnSync('python3', ['--version']).status !== 0) skip(context, 'there is no python3')
-    const before = parseReport(runUmap('doctor', '--json'))
-    if (before.userfaultfd?.way !== 'system-call') skip(context, 'userfaultfd(2) is refused anyway')
+  it.for([
+    ['all', 'EPERM', 'signal'],
+    ['missing', 'ENOSYS', 'signal'],
+    ['kernel-faults', 'EPERM', 'userfaultfd-user-mode'],
+  ] as const)(
+    'tells a seccomp filter (%s) from missing permission',
+    ([refusal, error, mode], context) => {
+      const before = parseReport(runUmap('doctor', '--json'))
+      if (before.userfaultfd?.way !== 'system-call')
+        skip(context, 'userfaultfd(2) is refused anyway')
+      const { program, folder } = makeFilter()
+      onTestFinished(() => rmSync(folder, { recursive: true }))
+      const unfiltered = runProgram(program, [refusal, 'true'])
+      if (unfiltered.code !== 0) skip(context, `no filter can be installed: ${unfiltered.stderr}`)
 
-    const refuse = fileURLToPath(new URL('refuse-userfaultfd.py', import.meta.url))
-    const ended = runProgram('python3', [refuse, node, mainPath, 'doctor', '--json'])
-    const report = parseReport(ended)
-    expect(report.permissions?.seccomp).toBe('filter')
-    expect(report.userfaultfd?.attempts[0]).toMatchObject({ error: 'EPERM', cause: 'seccomp' })
-    // The device is no system call of its own: where it works, the filter does not matter.
-    const remedies = report.needs.flatMap((need) => need.remedies.map(({ kind }) => kind))
-    expect(remedies.includes('seccomp')).toBe(report.userfaultfd?.way !== 'device')
-    expect(ended.code).toBe(0)
-    const isDevice = report.userfaultfd?.way === 'device'
-    expect(report.faults?.auto).toBe(isDevice ? 'userfaultfd' : 'signal')
-    const places = report.faults?.recipes.map(({ place }) => place) ?? []
-    const expected = isDevice ? [] : ['machine', 'docker', 'podman', 'kubernetes']
-    expect([...new Set(places)]).toEqual(expected)
-  })
+      const ended = runProgram(program, [refusal, node, mainPath, 'doctor', '--json'])
+      const report = parseReport(ended)
+      expect(ended.code).toBe(0)
+      expect(report.permissions?.seccomp).toBe('filter')
+      expect(report.userfaultfd?.attempts[0]).toMatchObject({ error, cause: 'seccomp' })
+      expect(report).toMatchObject({ paging: 'limited', faults: { auto: mode } })
+      const [best] = report.faults?.ways ?? []
+      expect(best).toMatchObject({ mode: 'userfaultfd', works: false })
+      expect(best?.reason).toContain('a seccomp filter refuses it')
+      expect(best?.remedies.map(({ kind }) => kind)).toContain('seccomp')
+      const places = report.faults?.recipes.map(({ place }) => place)
+      expect([...new Set(places)]).toEqual(['machine', 'docker', 'podman', 'kubernetes'])
+    },
+  )
 
   it('says so where the engine was not built', () => {
     const root = mkdtempSync(join(tmpdir(), 'umap-doctor-'))

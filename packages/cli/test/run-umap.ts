@@ -1,6 +1,9 @@
 // Runs the built `umap` command in a child process, as a shell would.
 
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The command's entry, as `bin` in package.json names it. */
@@ -23,4 +26,18 @@ export function runProgram(program: string, args: readonly string[], options: ob
 /** Runs `umap` with these arguments. */
 export function runUmap(...args: string[]): Ended {
   return runProgram(process.execPath, [mainPath, ...args])
+}
+
+/**
+ * A program that runs another one under a seccomp filter against userfaultfd; its first argument is
+ * what to refuse. Compiled into a folder of its own, which the caller removes.
+ */
+export function makeFilter(): { program: string; folder: string } {
+  const source = fileURLToPath(
+    new URL('../../native/test/programs/refuse_userfaultfd.c', import.meta.url),
+  )
+  const folder = mkdtempSync(join(tmpdir(), 'umap-doctor-'))
+  const program = join(folder, 'refuse-userfaultfd')
+  execFileSync(process.env.CC ?? 'gcc', ['-O2', '-o', program, source])
+  return { program, folder }
 }

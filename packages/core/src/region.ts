@@ -141,8 +141,8 @@ export class Region<B extends ArrayBufferLike = ArrayBuffer> extends RegionEvent
   }
 
   /**
-   * Makes a range resident and keeps it so until the returned pin is released. Blocks this thread
-   * until the pages are filled.
+   * Makes a range resident and keeps it so until the returned pin is released: safe for system calls
+   * in every way of taking faults. Blocks this thread until the pages are filled.
    *
    * Throws UMAP_NO_MEMORY where the page buffer cannot hold that much pinned.
    */
