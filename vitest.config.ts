@@ -1,21 +1,48 @@
 // Runs the TypeScript tests of every package. Built packages are loaded by Node itself, not by
-// vite, so that a test meets the same modules, workers and addon that an application meets.
+// vite, so that a test meets the same modules, workers and addon that an application meets. All run
+// in the machine's own way of taking faults, some in its other ways too.
 import { defineConfig } from 'vitest/config'
+import { SkipsReporter } from './scripts/skips-reporter.mjs'
+import { findTestWays } from './scripts/test-ways.mjs'
+
+const { own, others, skipped } = await findTestWays()
+
+const shared = {
+  pool: 'forks' as const,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  teardownTimeout: 10_000,
+  includeTaskLocation: true,
+  server: { deps: { external: [/\/(packages\/[^/]+|examples|bench)\/dist\//] } },
+}
+
+const all = {
+  test: {
+    ...shared,
+    name: own,
+    include: ['{packages/*,examples,bench,scripts}/test/**/*.test.ts'],
+  },
+}
+
+const some = others.map(({ name, include }) => ({
+  test: {
+    ...shared,
+    name,
+    include,
+    env: { UMAP_FAULTS: name, UMAP_TEST_WAY: name, UMAP_TEST_BRIEF: '1' },
+  },
+}))
 
 export default defineConfig({
   test: {
-    include: ['{packages/*,examples,bench,scripts}/test/**/*.test.ts'],
+    projects: [all, ...some],
     // The first is undone last.
     globalSetup: [
       'scripts/temporary-directory.mjs',
       'packages/store-s3/test/server/global-setup.ts',
     ],
-    pool: 'forks',
+    reporters: ['default', new SkipsReporter(skipped)],
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    teardownTimeout: 10_000,
     passWithNoTests: true,
-    server: { deps: { external: [/\/(packages\/[^/]+|examples|bench)\/dist\//] } },
   },
 })

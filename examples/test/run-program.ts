@@ -24,6 +24,9 @@ export function temporaryDirectory(): string {
   return directory
 }
 
+// What a machine whose system calls do not fill absent pages is told, once a process.
+const waysWarning = /^umap: faults arrive by .*\n/m
+
 /**
  * Runs `dist/${program}` until it ends; `directory` is its `TMPDIR`. `onStart` is given the
  * process, to send it a signal.
@@ -45,5 +48,5 @@ export async function runProgram(
     text(child.stdout),
     text(child.stderr),
   ])
-  return { exitCode, signal, stdout, stderr }
+  return { exitCode, signal, stdout, stderr: stderr.replace(waysWarning, '') }
 }

@@ -48,6 +48,7 @@ describe('umap cp through a file', () => {
   })
 })
 
+// skipped: SQLite needs Node 22
 describe.skipIf(Number.parseInt(process.versions.node, 10) < 22)('umap cp through SQLite', () => {
   it('arrives-whole-and-with-its-holes', async () => {
     const place = makeWorkplace()
@@ -62,6 +63,7 @@ describe.skipIf(Number.parseInt(process.versions.node, 10) < 22)('umap cp throug
   })
 })
 
+// skipped: there is no S3 server
 describe.skipIf(bucket === undefined)('umap cp through S3', { timeout: 60_000 }, () => {
   const url = (key: string) => `s3://${bucket?.name}/${key}?endpoint=${bucket?.endpoint}`
 

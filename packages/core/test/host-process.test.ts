@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { umap } from '@umap/core'
 import { storeRef } from '@umap/store'
 import { describe, expect, it } from 'vitest'
+import { faultMode, servesSystemCalls } from './fault-ways.ts'
 import { type ProgramEnd, runProgram } from './program.ts'
 import { patternBytes } from './scratch.ts'
 import { reports, type ToldStoreOptions, tell } from './stores/told-store.mjs'
@@ -70,15 +71,20 @@ describe('a process of stores', () => {
   )
 
   // Who is blocked there takes no signals, so the one that tells of the end of a child may be late.
-  it('that is killed while a system call of the main thread faults is started again', async () => {
-    const options = toldOptions()
-    const end = await runTold(options, { order: 'kill', wait: 'system-call' })
-    expect(end, end.stderr).toMatchObject({ code: 0, signal: null, timedOut: false })
-    expect(end.stdout).toContain('finished')
-    expect(new Set(pidsOf(options)).size).toBe(2)
-  })
+  // skipped: in this way of taking faults, system calls on absent pages fail instead of waiting
+  it.skipIf(!servesSystemCalls)(
+    'that is killed while a system call of the main thread faults is started again',
+    async () => {
+      const options = toldOptions()
+      const end = await runTold(options, { order: 'kill', wait: 'system-call' })
+      expect(end, end.stderr).toMatchObject({ code: 0, signal: null, timedOut: false })
+      expect(end.stdout).toContain('finished')
+      expect(new Set(pidsOf(options)).size).toBe(2)
+    },
+  )
 
-  it('has a thread pool of its own', async () => {
+  // skipped: in this way of taking faults, system calls on absent pages fail instead of waiting
+  it.skipIf(!servesSystemCalls)('has a thread pool of its own', async () => {
     const end = await runProgram('pool-deadlock', { args: ['process'] })
     expect(end, end.stderr).toMatchObject({ code: 0, stdout: 'finished\n', timedOut: false })
   })
@@ -89,7 +95,7 @@ describe('a process of stores', () => {
     const [report] = reports(second.options)
     expect(report?.pid).toBe(reports(options)[0]?.pid)
     const own = readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`))
-    expect(own).toContain('anon_inode:[userfaultfd]')
+    if (faultMode !== 'signal') expect(own).toContain('anon_inode:[userfaultfd]')
     const descriptors = report?.descriptors ?? []
     expect(descriptors).not.toContain('anon_inode:[userfaultfd]')
     // The first region's file, and the store's own.

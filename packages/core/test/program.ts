@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { withoutWarning } from './fault-ways.ts'
 
 /** How a program ended. */
 export interface ProgramEnd {
@@ -49,7 +50,7 @@ export function runProgram(name: string, options: ProgramOptions = {}): Promise<
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(timer)
-      resolve({ code, signal, stdout, stderr, timedOut })
+      resolve({ code, signal, stdout, stderr: withoutWarning(stderr), timedOut })
     })
   })
 }

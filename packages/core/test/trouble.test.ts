@@ -6,6 +6,7 @@ import { ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { umap } from '@umap/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { servesSystemCalls } from './fault-ways.ts'
 import { runProgram } from './program.ts'
 import { localFile, patternBytes, scratchFolder } from './scratch.ts'
 
@@ -18,12 +19,16 @@ describe('a page whose fill fails', () => {
     expect(end.stdout).not.toContain('0')
   })
 
-  it('makes system calls fail with EFAULT, which can be caught', async () => {
-    const end = await runProgram('touch-lost-page', { args: ['system-call'] })
-    expect(end).toMatchObject({ code: 0, signal: null })
-    expect(end.stdout).toContain('EFAULT')
-    expect(end.stdout).toContain('event: fill')
-  })
+  // skipped: in this way of taking faults, system calls fail on every absent page
+  it.skipIf(!servesSystemCalls)(
+    'makes system calls fail with EFAULT, which can be caught',
+    async () => {
+      const end = await runProgram('touch-lost-page', { args: ['system-call'] })
+      expect(end).toMatchObject({ code: 0, signal: null })
+      expect(end.stdout).toContain('EFAULT')
+      expect(end.stdout).toContain('event: fill')
+    },
+  )
 })
 
 describe('a full disk', () => {

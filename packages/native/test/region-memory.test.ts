@@ -1,7 +1,7 @@
 // Mapping, unmapping and closing: what JavaScript holds of a region's memory, and when it is gone.
 
 import { readSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
@@ -17,9 +17,10 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let turn = 0; !condition(); turn++) {
-    if (turn > 1000) throw new Error('it did not happen')
-    await setImmediate()
+  const deadlineMs = performance.now() + 20_000
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error('it did not happen')
+    await setTimeout(1)
   }
 }
 
@@ -123,6 +124,7 @@ describe('mapping in one isolate', () => {
   })
 
   const large = 5 * 2 ** 30
+  // skipped: before Node 22 an ArrayBuffer over such memory has 4 GiB at most
   it.runIf(nodeMajor >= 22)('maps more than 4 GiB', async () => {
     const id = openFileRegion(openScratchFile(large), large, createBuffer())
     const view = new Uint8Array(native.regionMap(id, false))
@@ -132,6 +134,7 @@ describe('mapping in one isolate', () => {
     expect(await native.regionClose(id)).toBe(true)
   })
 
+  // skipped: this Node has no such limit
   it.runIf(nodeMajor < 22)('refuses more than 4 GiB before Node 22', async () => {
     const id = openFileRegion(openScratchFile(large), large, createBuffer())
     expect(() => native.regionMap(id, false)).toThrow(RangeError)
@@ -141,6 +144,7 @@ describe('mapping in one isolate', () => {
 })
 
 describe('memory that outlives its region', () => {
+  // skipped: this Node has no ArrayBuffer.prototype.transfer
   it.runIf(hasTransfer)('stays readable in a buffer that was moved away', async () => {
     const fd = openScratchFile(byteLength)
     const bufferId = createBuffer()

@@ -14,6 +14,7 @@ const contents = new Pattern(64 * 4096 + 1237, 4).slice(0, 64 * 4096 + 1237)
 const server = await s3TestServer()
 
 // Without a server, which the run says at its end.
+// skipped: there is no S3 server
 describe.skipIf(server === undefined)('an object on a real server', () => {
   let bucket = ''
   const optionsOf = () => ({ bucket, key: 'ein Objekt/ü+%', client: server?.clientOptions ?? {} })

@@ -15,6 +15,7 @@ const awaySeconds = Number(process.env.UMAP_TEST_S3_AWAY_SECONDS ?? 3)
 const server = await s3TestServer()
 
 // Without a server, which the run says at its end.
+// skipped: there is no S3 server
 describe.skipIf(server === undefined)('an object on a real server', () => {
   let bucket = ''
   const pattern = new Pattern(14 * mib + 12_345, 11)
@@ -38,6 +39,7 @@ describe.skipIf(server === undefined)('an object on a real server', () => {
     expect(found.errors).toEqual([])
   })
 
+  // skipped: somebody else's server is not stopped
   it.skipIf(server?.ownsGateways === false)(
     'goes-on-by-itself-when-the-server-was-away',
     async () => {

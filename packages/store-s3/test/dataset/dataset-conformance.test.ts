@@ -42,6 +42,7 @@ function define(
 }
 
 // Without a server, which the run says at its end.
+// skipped: there is no S3 server
 describe.skipIf(server === undefined)('a data set on a real server', () => {
   let bucket = ''
   beforeAll(async () => {

@@ -163,6 +163,7 @@ describe(`writers that are killed (UMAP_TEST_SEED=${seed})`, () => {
   })
 })
 
+// skipped: there is no S3 server
 describe.skipIf(server === undefined)(`on a real server (UMAP_TEST_SEED=${seed})`, () => {
   let bucket = ''
   beforeAll(async () => {
