@@ -113,7 +113,9 @@ uint32_t UseRegions(Parts& parts) {
   const RegionMap::Reading outer(parts.map);
   const RegionMap::Reading inner(parts.map);
   const WatchedCalls::Announcement call(parts.calls, parts.region, StoreOp::kRead, 0, 4096);
-  return (parts.map.Find(kAddress + 5) != &parts.region) + (parts.map.Find(kAddress - 1) != nullptr);
+  const bool found = parts.map.Find(kAddress + 5) == &parts.region;
+  const bool found_beside = parts.map.Find(kAddress - 1) != nullptr;
+  return !found + found_beside;
 }
 
 uint32_t UseStore(Store* store, uint8_t* target) {
