@@ -1,6 +1,6 @@
 // See fault_context.h. Linux; what is told apart on a processor comes from its error code.
 #include <sys/syscall.h>
-#include <ucontext.h>
+#include <sys/ucontext.h>
 #include <unistd.h>
 
 #include <cstdint>

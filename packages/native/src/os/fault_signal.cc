@@ -17,7 +17,7 @@
 
 #include <dlfcn.h>
 #include <signal.h>
-#include <ucontext.h>
+#include <sys/ucontext.h>
 
 #include <array>
 #include <atomic>

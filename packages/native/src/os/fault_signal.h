@@ -1,6 +1,7 @@
 // The source of faults that needs no kernel feature: SIGSEGV and SIGBUS on the thread that touches.
 // One handler a process, in front of the handlers that were there before, which get what is not
-// ours as the kernel would have delivered it. See sigaction(2), signal-safety(7).
+// ours as the kernel would have delivered it; only, on a thread with an alternate stack they are
+// called on that stack, whether they asked for it or not. See sigaction(2), signal-safety(7).
 #pragma once
 
 #include <cstdint>
