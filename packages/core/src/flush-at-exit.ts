@@ -1,6 +1,7 @@
 // Flushes regions that are still open when their thread has nothing left to do. The engine writes
 // native stores back by itself when the process exits; a JavaScript store needs a running event
-// loop, which `process.exit` does not leave. A signal that kills leaves time for neither.
+// loop, which `process.exit` does not leave: the engine names what is lost then. A signal that kills
+// leaves time for neither.
 
 import { reportLine } from './host/direct-output.ts'
 
@@ -20,7 +21,6 @@ export function flushAtExit(region: Flushable, label: string): void {
   if (!isListening) {
     isListening = true
     process.on('beforeExit', flushDirty)
-    process.on('exit', nameWhatIsLost)
   }
 }
 
@@ -37,18 +37,6 @@ function flushDirty(): void {
         open.delete(region)
         reportLine(`changes to ${label} are lost at exit: ${error.message}`)
       })
-    }
-  }
-}
-
-function nameWhatIsLost(): void {
-  for (const [region, label] of open) {
-    const { dirtyBytes } = region.stats()
-    if (dirtyBytes > 0) {
-      reportLine(
-        `changes to ${label} are lost at exit: ${dirtyBytes} bytes of pages were neither ` +
-          'flushed nor closed',
-      )
     }
   }
 }
