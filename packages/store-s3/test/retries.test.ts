@@ -202,7 +202,7 @@ describe('a-scan-with-failures', () => {
   const seed = Number(process.env.UMAP_S3_SEED ?? Date.now() % 2 ** 32)
 
   it('sees-no-wrong-byte-and-spends-no-more-than-the-budget', async () => {
-    const byteLength = Number(process.env.UMAP_TEST_S3_SCAN_MIB ?? 256) * mib
+    const byteLength = Number(process.env.UMAP_TEST_S3_SCAN_MIB ?? 1024) * mib
     console.log(`scan of ${byteLength} bytes: repeat with UMAP_S3_SEED=${seed}`)
     const random = randomFrom(seed)
     const scanned = new Pattern(byteLength, seed)
@@ -241,7 +241,7 @@ describe('a-scan-with-failures', () => {
     fake.s3.putGenerated('b', 'mapped', mapped.asObject())
     let faults = 0
     // The engine asks for much at once, so that there are few answers.
-    failSometimes(10, randomFrom(seed), () => {
+    failSometimes(6, randomFrom(seed), () => {
       faults += 1
     })
     const options = { bucket: 'b', key: 'mapped', client: fake.clientOptions }

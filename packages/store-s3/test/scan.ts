@@ -22,21 +22,24 @@ export interface ScanResult {
   readonly stats: { readonly storeErrors: number; readonly faults: number }
 }
 
-/** Maps and reads all of an object through 8 MiB; `onStarted` runs when its first MiB was read. */
+/**
+ * Maps and reads all of an object through 8 MiB. `onStarted` runs when its first MiB was read; the
+ * rest is read when it calls `goOn`.
+ */
 export async function scan(
   options: S3StoreOptions,
-  onStarted: () => Promise<void> = async () => {},
+  onStarted: (goOn: () => void) => Promise<void> = async (goOn) => goOn(),
 ): Promise<ScanResult> {
   const program = fileURLToPath(new URL('programs/scan.mjs', import.meta.url))
   const work = { options, pageBytes: 65_536, bufferBytes: 8 * partBytes, partBytes }
   const child = spawn(process.execPath, [program, JSON.stringify(work)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
   const lines: string[] = []
   let started: Promise<void> | undefined
   for await (const line of createInterface({ input: child.stdout })) {
-    started ??= onStarted()
+    started ??= onStarted(() => child.stdin.end())
     lines.push(line)
   }
   await started

@@ -2,7 +2,7 @@
 // generation. Derived from a seed, so that the one who kills and the one who dies agree.
 
 export const pageBytes = 16 * 1024
-export const pageCount = 120
+export const pageCount = 40
 export const byteLength = pageBytes * (pageCount - 1) + 5000
 export const chunkBytes = 64 * 1024
 
