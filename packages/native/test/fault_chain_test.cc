@@ -185,6 +185,20 @@ TEST(handlers_that_come_and_go_may_do_so_for_ever) {
   })));
 }
 
+TEST(a_handler_that_serves_once_serves_again_when_it_is_installed_again) {
+  EXPECT_TRUE(Passed(InChild([] {
+    for (int i = 0; i < 2; i++) {
+      struct sigaction action = {};
+      action.sa_sigaction = kChaining[0];
+      action.sa_flags = static_cast<int>(SA_SIGINFO | SA_RESETHAND);
+      CHECK(sigaction(SIGSEGV, &action, nullptr) == 0);
+      InstallOurs();
+      EXPECT_EQ(PathOfTouch(), "");
+      EXPECT_EQ(PathOfStray(), "A");
+    }
+  })));
+}
+
 bool IsBlocked(int signal) {
   sigset_t set;
   pthread_sigmask(SIG_BLOCK, nullptr, &set);
@@ -212,10 +226,10 @@ TEST(behind_a_foreign_handler_signals_are_blocked_as_well) {
   })));
 }
 
-// Waits until the process sleeps in a system call; it has nothing to do but the one.
+// Waits until the process sleeps in a system call, or has ended; it has nothing to do but the one.
 void WaitUntilAsleep(pid_t process) {
   const std::string path = "/proc/" + std::to_string(process) + "/stat";
-  for (char state = 0; state != 'S'; sched_yield()) {
+  for (char state = 0; state != 'S' && state != 'Z'; sched_yield()) {
     const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char text[256] = {};
     CHECK(read(file.get(), text, sizeof text - 1) > 0);
