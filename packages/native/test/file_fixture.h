@@ -80,7 +80,7 @@ class WaitedCall final : public StoreCall {
 };
 
 inline StoreResult Run(Store* store, StoreOp op, uint64_t offset, uint64_t byte_length,
-                       std::vector<iovec> iovecs) {
+                       Iovecs iovecs) {
   WaitedCall call;
   call.op = op;
   call.offset = offset;

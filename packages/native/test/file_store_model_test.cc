@@ -48,8 +48,8 @@ struct ModelWorker {
   }
 
   // Every page in memory of its own, as the engine's frames are.
-  std::vector<iovec> Scatter(const AlignedBytes& bytes, uint64_t length) {
-    std::vector<iovec> iovecs;
+  Iovecs Scatter(const AlignedBytes& bytes, uint64_t length) {
+    Iovecs iovecs;
     for (uint64_t at = 0; at < length; at += page_bytes) {
       iovecs.push_back({&bytes[at], std::min(page_bytes, length - at)});
     }

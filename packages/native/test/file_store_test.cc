@@ -84,7 +84,7 @@ TEST(more_iovecs_than_a_call_takes) {
   EXPECT_OK(status);
   const AlignedBytes source(kCount * 16);
   const AlignedBytes target(kCount * 16);
-  std::vector<iovec> from, to;
+  Iovecs from, to;
   for (uint64_t i = 0; i < kCount; ++i) {
     for (uint64_t k = 0; k < 16; ++k) source[i * 16 + k] = ByteAt(i * 16 + k, 4);
     from.push_back({&source[i * 16], 16});

@@ -41,7 +41,7 @@ struct Books {
   }
 
   // Takes and touches frames, as a fill does.
-  bool Take(FramePool& pool, uint32_t count, std::vector<SlotRun>* frames,
+  bool Take(FramePool& pool, uint32_t count, SlotRuns* frames,
             uint64_t extra_bytes = 0, const void* taker = nullptr) {
     Garbage garbage;
     const bool taken = buffer.TakeMemory(taker, pool, count, extra_bytes, frames, &garbage);
@@ -58,7 +58,7 @@ struct Books {
   FramePool* large = nullptr;
 };
 
-uint32_t CountOf(const std::vector<SlotRun>& frames) {
+uint32_t CountOf(const SlotRuns& frames) {
   uint32_t count = 0;
   for (const SlotRun& run : frames) count += run.count;
   return count;
@@ -87,14 +87,14 @@ TEST(slots_are_handed_out_in_neighbours_and_each_once) {
 
 TEST(memory_is_given_whole_or_not_at_all) {
   Books books(32 * kPage);
-  std::vector<SlotRun> frames;
+  SlotRuns frames;
   EXPECT_FALSE(books.Take(*books.small, 33, &frames));
   EXPECT_EQ(frames.size(), 0u);
   EXPECT_EQ(books.buffer.resident_bytes(), 0u);
   EXPECT_TRUE(books.Take(*books.small, 20, &frames, 12 * kPage));
   EXPECT_EQ(CountOf(frames), 20u);
   EXPECT_EQ(books.buffer.resident_bytes(), 32 * kPage);
-  std::vector<SlotRun> none;
+  SlotRuns none;
   EXPECT_FALSE(books.Take(*books.small, 1, &none));
   EXPECT_FALSE(books.Take(*books.small, 0, &none, 1));
   books.buffer.PutFrames(*books.small, frames);
@@ -104,10 +104,10 @@ TEST(memory_is_given_whole_or_not_at_all) {
 
 TEST(free_frames_of_one_size_make_room_for_another) {
   Books books(32 * kPage);
-  std::vector<SlotRun> small;
+  SlotRuns small;
   EXPECT_TRUE(books.Take(*books.small, 32, &small));
   books.buffer.PutFrames(*books.small, small);
-  std::vector<SlotRun> large;
+  SlotRuns large;
   EXPECT_TRUE(books.Take(*books.large, 2, &large));
   EXPECT_EQ(books.buffer.resident_bytes_max(), 32 * kPage);
   books.buffer.PutFrames(*books.large, large);
@@ -119,7 +119,7 @@ TEST(free_frames_of_one_size_make_room_for_another) {
 
 TEST(a_smaller_budget_is_reached_by_giving_free_frames_back) {
   Books books(64 * kPage);
-  std::vector<SlotRun> frames;
+  SlotRuns frames;
   EXPECT_TRUE(books.Take(*books.small, 64, &frames));
   books.buffer.PutFrames(*books.small, frames);
   books.buffer.SetBudget(40 * kPage);
@@ -144,14 +144,14 @@ TEST(a_budget_never_falls_below_what_is_pinned_and_two_of_the_largest_pages) {
 
 TEST(a_claim_is_met_before_anybody_else_is_given_memory) {
   Books books(32 * kPage);
-  std::vector<SlotRun> held;
+  SlotRuns held;
   EXPECT_TRUE(books.Take(*books.small, 24, &held));
-  std::vector<SlotRun> large;
+  SlotRuns large;
   EXPECT_FALSE(books.Take(*books.large, 1, &large, 16 * kPage, &large));
   books.buffer.Claim(&large, 32 * kPage);
   EXPECT_EQ(books.buffer.ClaimShortage(), 24 * kPage);
   // What is free is not for others, and another claim does not replace this one.
-  std::vector<SlotRun> small;
+  SlotRuns small;
   EXPECT_FALSE(books.Take(*books.small, 1, &small, 0, &small));
   books.buffer.Claim(&small, kPage);
   books.buffer.PutFrames(*books.small, held);
@@ -169,11 +169,11 @@ TEST(random_takes_and_returns_never_exceed_the_budget) {
   constexpr uint64_t kBudget = 64 * kPage;
   Books books(kBudget);
   std::mt19937_64 random(Seed());
-  std::vector<std::pair<FramePool*, std::vector<SlotRun>>> held;
+  std::vector<std::pair<FramePool*, SlotRuns>> held;
   for (int i = 0; i < 5000; i++) {
     if (random() % 2 == 0 || held.empty()) {
       FramePool* pool = random() % 4 == 0 ? books.large : books.small;
-      std::vector<SlotRun> frames;
+      SlotRuns frames;
       const auto count = static_cast<uint32_t>(1 + random() % (pool == books.large ? 2 : 8));
       if (books.Take(*pool, count, &frames)) held.emplace_back(pool, std::move(frames));
     } else {
@@ -194,7 +194,7 @@ TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
   EXPECT_OK(buffer.AddRegion(*mapper, kPage, &pool));
   // No address space has room for this.
   EXPECT_EQ(buffer.AddRegion(*mapper, uint64_t{1} << 46, &other).error, ENOMEM);
-  std::vector<SlotRun> frames;
+  SlotRuns frames;
   Garbage garbage;
   EXPECT_TRUE(buffer.TakeMemory(nullptr, *pool, 64, 0, &frames, &garbage));
   buffer.PutFrames(*pool, frames);
@@ -211,7 +211,7 @@ TEST(the_last_region_leaves_after_what_is_being_trimmed) {
   PageBuffer buffer(LimitsOf(512 * kPage));
   FramePool* pool = nullptr;
   CHECK(buffer.AddRegion(*mapper, kPage, &pool).ok());
-  std::vector<SlotRun> frames;
+  SlotRuns frames;
   Garbage garbage;
   CHECK(buffer.TakeMemory(nullptr, *pool, 512, 0, &frames, &garbage));
   buffer.PutFrames(*pool, frames);

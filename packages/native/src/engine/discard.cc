@@ -29,7 +29,7 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
         if (entry.Replace(&word, word.In(PageState::kEvicting))) return word;
         break;
       case PageState::kStandby: {
-        std::vector<SlotRun> frames;
+        SlotRuns frames;
         uint32_t read_ahead_pages = 0;
         if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 0) break;
         region.buffer->PutFrames(*region.pool, frames);

@@ -124,8 +124,8 @@ Status FlushPages(Pager& pager, Region& region, PageRange range) {
 Status EvictPages(Pager& pager, Region& region, PageRange range) {
   Status status;
   if (region.writable) status = WriteBackPages(pager, region, range);
-  std::vector<Victim> victims;
-  std::vector<SlotRun> frames;
+  Victims victims;
+  SlotRuns frames;
   region.table.ForEachResident(range.first, range.end, [&](PageIndex page) {
     Victim victim;
     uint32_t read_ahead_pages = 0;

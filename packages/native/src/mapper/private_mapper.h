@@ -24,7 +24,6 @@ class PrivateMapper final : public Mapper {
                     std::unique_ptr<FramePool>* pool) override;
   bool places_frames() const override { return false; }
   bool moves() const override { return uffd_.has_move(); }
-  bool moves_protected() const override { return false; }
   bool has_zero_page() const override { return true; }
   void MapIn(Region& region, PageIndex page, SlotRun run, bool moves, bool for_write) override;
   void MapZeros(Region& region, PageIndex first, PageIndex count) override;

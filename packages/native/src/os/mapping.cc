@@ -42,6 +42,21 @@ Status Mapping::Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping)
   return Status::Ok();
 }
 
+Status Mapping::MapShared(int fd, size_t bytes, size_t align, bool accessible,
+                          Mapping* mapping) {
+  Mapping result;
+  Status status = Reserve(bytes, align, false, &result);
+  if (!status.ok() || bytes == 0) return status;
+  const int protection = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+  if (mmap(result.data_, bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+      Advise(result.data_, bytes, false) != 0) {
+    return SystemError(errno, "mapping " + std::to_string(bytes) + " bytes of shared memory");
+  }
+  result.shared_ = true;
+  *mapping = std::move(result);
+  return Status::Ok();
+}
+
 int Mapping::Advise(uint8_t* begin, size_t bytes, bool huge) {
   // The first two are wishes: a kernel without huge pages refuses to be told about them.
   madvise(begin, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -56,9 +71,10 @@ void Mapping::MapFile(size_t offset, size_t bytes, int fd) const {
   CHECK(madvise(mapped, bytes, MADV_DONTFORK) == 0);
 }
 
-void Mapping::MapInaccessible(size_t offset, size_t bytes) const {
-  void* const mapped = mmap(data_ + offset, bytes, PROT_NONE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+void Mapping::MapInaccessible(size_t offset, size_t bytes, int fd) const {
+  const int kind = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* const mapped = mmap(data_ + offset, bytes, PROT_NONE, kind | MAP_FIXED, fd,
+                            fd >= 0 ? static_cast<off_t>(offset) : 0);
   CHECK(mapped == data_ + offset);
   CHECK(Advise(data_ + offset, bytes, huge_) == 0);
 }
@@ -68,7 +84,8 @@ void Mapping::MakeAccessible(size_t offset, size_t bytes) const {
 }
 
 void Mapping::Release(size_t offset, size_t bytes) const {
-  CHECK(madvise(data_ + offset, bytes, MADV_DONTNEED) == 0);
+  // For a file, DONTNEED would only unmap it.
+  CHECK(madvise(data_ + offset, bytes, shared_ ? MADV_REMOVE : MADV_DONTNEED) == 0);
 }
 
 void Mapping::Reset() {

@@ -1,5 +1,5 @@
-// Owns one range of address space. What lies behind it is private anonymous memory that no child
-// process inherits and no core dump walks through.
+// Owns one range of address space. What lies behind it is private anonymous memory, or a file that
+// is shared; no child process inherits it and no core dump walks through it.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,15 @@ class Mapping {
   Mapping(Mapping&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         bytes_(std::exchange(other.bytes_, 0)),
-        huge_(other.huge_) {}
+        huge_(other.huge_),
+        shared_(other.shared_) {}
   Mapping& operator=(Mapping&& other) noexcept {
     if (this != &other) {
       Reset();
       data_ = std::exchange(other.data_, nullptr);
       bytes_ = std::exchange(other.bytes_, 0);
       huge_ = other.huge_;
+      shared_ = other.shared_;
     }
     return *this;
   }
@@ -34,6 +36,9 @@ class Mapping {
   // `huge`: back it by transparent huge pages where they can be had; else never.
   static Status Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping);
 
+  // All of a file from its beginning, shared with whoever maps it too.
+  static Status MapShared(int fd, size_t bytes, size_t align, bool accessible, Mapping* mapping);
+
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   bool Contains(uint64_t address) const {
@@ -41,12 +46,14 @@ class Mapping {
     return address >= begin && address - begin < bytes_;
   }
 
-  // Parts of it, replaced in one step by a mapping of a file, by memory that may not be touched,
-  // and that memory made accessible. Offsets and lengths in bytes, multiples of the system page.
+  // Parts of it, replaced in one step by a mapping of a file's beginning, by memory that may not be
+  // touched (the same bytes of the file, where it is one, else anonymous), and that memory made
+  // accessible. Offsets and lengths in bytes, multiples of the system page.
   void MapFile(size_t offset, size_t bytes, int fd) const;
-  void MapInaccessible(size_t offset, size_t bytes) const;
+  void MapInaccessible(size_t offset, size_t bytes, int fd = -1) const;
   void MakeAccessible(size_t offset, size_t bytes) const;
-  // Gives the memory of a part back to the kernel; it reads as zeros afterwards.
+  // Gives the memory of a part back to the kernel, in the file too where it is one; it reads as
+  // zeros afterwards.
   void Release(size_t offset, size_t bytes) const;
   void Reset();
 
@@ -57,6 +64,7 @@ class Mapping {
   uint8_t* data_ = nullptr;
   size_t bytes_ = 0;
   bool huge_ = false;
+  bool shared_ = false;
 };
 
 }  // namespace umap

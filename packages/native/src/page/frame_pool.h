@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "os/inline_vector.h"
 #include "os/mapping.h"
 #include "page/page_word.h"
 
@@ -23,6 +24,9 @@ struct SlotRun {
   SlotIndex first = 0;
   uint32_t count = 0;
 };
+
+// A page's frame is one run; what has more goes to the heap.
+using SlotRuns = InlineVector<SlotRun, 4>;
 
 // A set of slots that hands out neighbours where it can.
 class SlotSet {

@@ -15,6 +15,12 @@ namespace umap {
 
 struct Region;
 
+// What a mapper keeps of a region for itself.
+class MapperState {
+ public:
+  virtual ~MapperState() = default;
+};
+
 class Mapper {
  public:
   virtual ~Mapper() = default;
@@ -37,19 +43,17 @@ class Mapper {
   virtual bool places_frames() const = 0;
   // A frame itself becomes the page, and the page a frame; else bytes are copied, and dropped.
   virtual bool moves() const = 0;
-  // A page that is moved in may still be caught when it is first written.
-  virtual bool moves_protected() const = 0;
   // A hole is mapped without memory.
   virtual bool has_zero_page() const = 0;
 
-  // In. The page is filling, or dirtying where `for_write`, and belongs to the caller. -------------
+  // In. The page is filling, or dirtying where `for_write`, and belongs to the caller.
 
   // The bytes of `run` are the pages from `page` on, at once and whole; threads that wait for them
   // are woken. They arrive protected against writes that must be noticed, unless `for_write`.
   virtual void MapIn(Region& region, PageIndex page, SlotRun run, bool moves, bool for_write) = 0;
   virtual void MapZeros(Region& region, PageIndex first, PageIndex count) = 0;
 
-  // Out. The pages are evicting, and belong to the caller. -----------------------------------------
+  // Out. The pages are evicting, and belong to the caller.
 
   // Takes up to `bytes` from byte `done` of the pages from `page` on away, into the slots from
   // `slot` on, atomically. Returns how many bytes went; the kernel may refuse for a while.
@@ -69,7 +73,7 @@ class Mapper {
 
   // Trouble.
 
-  // A touch of the page, which is absent, is an error from here on: SIGBUS..
+  // A touch of the page, which is absent, is an error from here on: SIGBUS.
   virtual void Poison(Region& region, PageIndex page) = 0;
   // Takes that back.
   virtual void Unpoison(Region& region, PageIndex first, PageIndex count) = 0;

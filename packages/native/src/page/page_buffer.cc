@@ -90,7 +90,7 @@ bool PageBuffer::DropStandby(Garbage::Piece* piece) {
 }
 
 bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count,
-                          std::vector<SlotRun>* frames, Garbage* garbage) {
+                          SlotRuns* frames, Garbage* garbage) {
   uint64_t room = 0;
   while (room < bytes) {
     Garbage::Piece piece = {};
@@ -137,7 +137,7 @@ uint64_t PageBuffer::ClaimShortage() const {
 }
 
 bool PageBuffer::TakeMemory(const void* taker, FramePool& pool, uint32_t frame_count,
-                            uint64_t extra_bytes, std::vector<SlotRun>* frames,
+                            uint64_t extra_bytes, SlotRuns* frames,
                             Garbage* garbage) {
   MutexLock lock(mutex_);
   if (claimant_ && claimant_ != taker) return false;
@@ -194,7 +194,7 @@ void PageBuffer::ReleaseGarbage(Garbage* garbage) {
   *garbage = Garbage();
 }
 
-void PageBuffer::PutFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+void PageBuffer::PutFrames(FramePool& pool, const SlotRuns& frames) {
   uint64_t given_back = 0;
   for (const SlotRun& run : frames) {
     if (!pool.placed()) continue;
@@ -207,7 +207,7 @@ void PageBuffer::PutFrames(FramePool& pool, const std::vector<SlotRun>& frames) 
   for (const SlotRun& run : frames) pool.free().Put(run);
 }
 
-void PageBuffer::VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames) {
+void PageBuffer::VacateFrames(FramePool& pool, const SlotRuns& frames) {
   if (pool.placed()) return;
   MutexLock lock(mutex_);
   for (const SlotRun& run : frames) pool.vacant().Put(run);
@@ -283,7 +283,7 @@ void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count) 
 }
 
 bool PageBuffer::InsertStandby(Region& region, PageIndex first,
-                               const std::vector<SlotRun>& frames) {
+                               const SlotRuns& frames) {
   constexpr uint32_t kAsked = kWanted | kWantedForWriting | kPinned;
   MutexLock lock(mutex_);
   PageIndex page = first;
@@ -319,7 +319,7 @@ SlotIndex PageBuffer::RemoveStandby(Region& region, PageIndex page) {
 }
 
 PageIndex PageBuffer::TakeStandby(Region& region, PageIndex first, PageIndex count_max,
-                                  std::vector<SlotRun>* frames, uint32_t* read_ahead_pages) {
+                                  SlotRuns* frames, uint32_t* read_ahead_pages) {
   MutexLock lock(mutex_);
   PageIndex count = 0;
   for (; count < count_max && first + count < region.page_count; count++) {

@@ -32,6 +32,10 @@ struct Victim {
   bool zero = false;
 };
 
+// How many are chosen, or given back, without asking the heap for memory.
+constexpr size_t kPiecesInline = 16;
+using Victims = InlineVector<Victim, kPiecesInline>;
+
 // Slots whose memory is to be given back by the caller, outside the mutex.
 struct Garbage {
   struct Piece {
@@ -40,7 +44,7 @@ struct Garbage {
     // Where frames have their places: whose pages they are, evicting until the memory is gone.
     Region* region;
   };
-  std::vector<Piece> pieces;
+  InlineVector<Piece, kPiecesInline> pieces;
   // How much of it the budget still counts.
   uint64_t counted_bytes = 0;
 };
@@ -84,7 +88,7 @@ class PageBuffer {
   // at all. Standby pages are dropped to make room. The caller gives `garbage` back, by
   // ReleaseGarbage, before it uses what it got, also on failure. `taker` only tells takers apart.
   bool TakeMemory(const void* taker, FramePool& pool, uint32_t frame_count, uint64_t extra_bytes,
-                  std::vector<SlotRun>* frames, Garbage* garbage);
+                  SlotRuns* frames, Garbage* garbage);
   // Nobody else is given memory until the taker has got its own; nothing is done where another one
   // has a claim. REQUIRES: the taker goes on asking.
   void Claim(const void* taker, uint64_t bytes);
@@ -94,9 +98,9 @@ class PageBuffer {
   uint64_t FreshBytes() const;
   void ReleaseGarbage(Garbage* garbage);
   // Frames back for reuse.
-  void PutFrames(FramePool& pool, const std::vector<SlotRun>& frames);
+  void PutFrames(FramePool& pool, const SlotRuns& frames);
   // The slots' memory was moved into a mapping; it is counted there from now on.
-  void VacateFrames(FramePool& pool, const std::vector<SlotRun>& frames);
+  void VacateFrames(FramePool& pool, const SlotRuns& frames);
   // Memory that was mapped, or only reserved, was given back to the kernel.
   void ReturnMemory(uint64_t bytes);
   // Bytes held above the budget: gives back free frames, then the oldest on standby.
@@ -110,11 +114,11 @@ class PageBuffer {
   void InsertMapped(Region& region, PageIndex first, PageIndex count);
   // Pages that were filled ahead wait in `frames`: moves each to kStandby. False, and nothing is
   // done, when one of them was wanted meanwhile.
-  bool InsertStandby(Region& region, PageIndex first, const std::vector<SlotRun>& frames);
+  bool InsertStandby(Region& region, PageIndex first, const SlotRuns& frames);
   // Claims a standby page and those on standby behind it, up to `count_max`: moves them to kFilling
   // and hands out their frames. Returns how many; 0 when the page is not on standby any more.
   PageIndex TakeStandby(Region& region, PageIndex first, PageIndex count_max,
-                        std::vector<SlotRun>* frames, uint32_t* read_ahead_pages);
+                        SlotRuns* frames, uint32_t* read_ahead_pages);
   // A mapped or standby page left by other ways than eviction (close, discard): forgets its node
   // and puts its frame, if any, back. The memory of a mapped page is the caller's to give back, and
   // counted out here. REQUIRES: the caller owns the page's state.
@@ -127,7 +131,7 @@ class PageBuffer {
   // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each
   // a slot to move to. Other pages met on the way go to the tail; `dirty` names the dirty ones,
   // which count, or is null, and the search ends early. Each page named counts as in flight.
-  void ChooseVictims(uint64_t bytes, std::vector<Victim>* victims, std::vector<Victim>* dirty);
+  void ChooseVictims(uint64_t bytes, Victims* victims, Victims* dirty);
   // Claims one mapped clean page for eviction. False when it is not clean, or pinned.
   bool ClaimVictim(Region& region, PageIndex page, Victim* victim);
   // How an eviction ended; each returns the word that it replaced, whose flags tell whether faults
@@ -160,7 +164,7 @@ class PageBuffer {
   // Makes `bytes` of room, from free frames first, then from standby. A frame of `reuse` goes to
   // `frames` instead of being given back, until `reuse_count` are there.
   bool MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count,
-                std::vector<SlotRun>* frames, Garbage* garbage) REQUIRES(mutex_);
+                SlotRuns* frames, Garbage* garbage) REQUIRES(mutex_);
   // Drops the oldest standby page; its frame is the caller's.
   bool DropStandby(Garbage::Piece* piece) REQUIRES(mutex_);
   void UseMemory(uint64_t bytes) REQUIRES(mutex_);

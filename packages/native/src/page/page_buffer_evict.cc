@@ -84,8 +84,8 @@ bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
   return false;
 }
 
-void PageBuffer::ChooseVictims(uint64_t bytes, std::vector<Victim>* victims,
-                               std::vector<Victim>* dirty) {
+void PageBuffer::ChooseVictims(uint64_t bytes, Victims* victims,
+                               Victims* dirty) {
   MutexLock lock(mutex_);
   uint64_t chosen = 0;
   // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.

@@ -34,6 +34,7 @@ struct Region {
   // Frames for its pages; its own where they have their places.
   FramePool* pool = nullptr;
   std::unique_ptr<FramePool> placed_frames;
+  std::unique_ptr<MapperState> mapper_state;
   bool writable = false;
   uint32_t page_shift = 0;
   uint64_t page_bytes = 0;

@@ -103,8 +103,8 @@ bool Pager::EvictOnce(PageBuffer& buffer, bool starving) {
   const bool idle = buffer.standby_bytes() == 0 && leaving < kPassBytesMax;
   if (bytes == 0 && buffer.waiting_fills.load() > 0 && idle) bytes = 1;
   if (bytes == 0) return false;
-  std::vector<Victim> victims;
-  std::vector<Victim> dirty;
+  Victims victims;
+  Victims dirty;
   buffer.ChooseVictims(std::min(bytes, kPassBytesMax), &victims, &dirty);
   // 2. Clean pages leave at once.
   bool progress = !victims.empty();
@@ -125,7 +125,7 @@ bool Pager::EvictOnce(PageBuffer& buffer, bool starving) {
 }
 
 uint64_t Pager::EvictNow(PageBuffer& buffer, uint64_t bytes) {
-  std::vector<Victim> victims;
+  Victims victims;
   buffer.ChooseVictims(bytes, &victims, nullptr);
   uint64_t evicted = 0;
   for (const Victim& victim : victims) evicted += victim.region->page_bytes;
@@ -133,7 +133,7 @@ uint64_t Pager::EvictNow(PageBuffer& buffer, uint64_t bytes) {
   return evicted;
 }
 
-void Pager::EvictVictims(std::vector<Victim> victims, bool to_standby) {
+void Pager::EvictVictims(Victims victims, bool to_standby) {
   if (victims.empty()) return;
   std::sort(victims.begin(), victims.end(), InOrder);
   for (size_t first = 0, end; first < victims.size(); first = end) {

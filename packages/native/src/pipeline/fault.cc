@@ -63,7 +63,7 @@ void Pager::RunSlowFill(Fill* fill) {
 void Pager::Post(Fill* fill) {
   {
     MutexLock lock(posted_mutex_);
-    posted_.push_back(fill);
+    posted_.Push(fill);
     posted_any_.store(true, std::memory_order_relaxed);
   }
   const uint64_t one = 1;
@@ -78,8 +78,7 @@ Fill* Pager::TakePosted() {
   if (read(posted_count_.get(), &one, sizeof one) != sizeof one) return nullptr;
   MutexLock lock(posted_mutex_);
   CHECK(!posted_.empty());
-  Fill* const fill = posted_.front();
-  posted_.pop_front();
+  Fill* const fill = posted_.Pop();
   posted_any_.store(!posted_.empty(), std::memory_order_relaxed);
   return fill;
 }

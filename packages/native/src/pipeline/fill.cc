@@ -61,7 +61,7 @@ Fill* Pager::ClaimFill(Region& region, PageIndex page, PageIndex count_max, Fill
 }
 
 Fill* Pager::ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause) {
-  std::vector<SlotRun> frames;
+  SlotRuns frames;
   uint32_t read_ahead_pages = 0;
   const PageIndex count =
       region.buffer->TakeStandby(region, page, count_max, &frames, &read_ahead_pages);
@@ -319,10 +319,16 @@ void Pager::Park(Fill* fill) {
   if (first_time) fill->region.buffer->waiting_fills.fetch_add(1);
   {
     MutexLock lock(parked_mutex_);
-    if (first_time) waiting_since_ns_.emplace(fill, NowNs());
-    waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
-    parked_.push_back(fill);
-    parked_count_.store(static_cast<uint32_t>(parked_.size()));
+    if (first_time) {
+      fill->waits_since_ns = NowNs();
+      fill->waits_before = waiting_last_;
+      fill->waits_after = nullptr;
+      (waiting_last_ ? waiting_last_->waits_after : waiting_first_) = fill;
+      waiting_last_ = fill;
+      waiting_count_.fetch_add(1);
+    }
+    parked_.Push(fill);
+    parked_any_.store(true);
   }
   // From here on the fill may be another thread's.
   if (first_time) WakeEvictors();
@@ -333,8 +339,9 @@ void Pager::EndWait(Fill* fill) {
   fill->region.buffer->waiting_fills.fetch_sub(1);
   {
     MutexLock lock(parked_mutex_);
-    waiting_since_ns_.erase(fill);
-    waiting_count_.store(static_cast<uint32_t>(waiting_since_ns_.size()));
+    (fill->waits_before ? fill->waits_before->waits_after : waiting_first_) = fill->waits_after;
+    (fill->waits_after ? fill->waits_after->waits_before : waiting_last_) = fill->waits_before;
+    waiting_count_.fetch_sub(1);
   }
   // Those whom its claim held back.
   if (fill->refusals >= kRefusalsMax) Unpark();
@@ -343,21 +350,18 @@ void Pager::EndWait(Fill* fill) {
 // How long the fill has waited for memory that waits longest; 0 when none does.
 int64_t Pager::OldestWaitNs() {
   MutexLock lock(parked_mutex_);
-  int64_t oldest_ns = NowNs();
-  const int64_t now = oldest_ns;
-  for (const auto& [fill, since_ns] : waiting_since_ns_) oldest_ns = std::min(oldest_ns, since_ns);
-  return now - oldest_ns;
+  return waiting_first_ ? NowNs() - waiting_first_->waits_since_ns : 0;
 }
 
 void Pager::Unpark() {
-  if (parked_count_.load() == 0) return;
-  std::vector<Fill*> fills;
+  if (!parked_any_.load()) return;
+  FillQueue fills;
   {
     MutexLock lock(parked_mutex_);
-    fills.swap(parked_);
-    parked_count_.store(0);
+    std::swap(fills, parked_);
+    parked_any_.store(false);
   }
-  for (Fill* fill : fills) Post(fill);
+  while (!fills.empty()) Post(fills.Pop());
 }
 
 }  // namespace umap

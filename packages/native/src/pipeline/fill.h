@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "os/slab.h"
 #include "page/frame_pool.h"
 #include "page/page_word.h"
 #include "pipeline/batch.h"
@@ -28,7 +28,7 @@ constexpr bool IsGuess(FillCause cause) {
   return cause == FillCause::kReadAhead || cause == FillCause::kWindow;
 }
 
-struct Fill final : StoreCall {
+struct Fill final : StoreCall, SlabAllocated<Fill> {
   Fill(Pager& fill_pager, Region& fill_region, PageIndex first_page, PageIndex page_count,
        FillCause fill_cause)
       : pager(fill_pager),
@@ -59,8 +59,33 @@ struct Fill final : StoreCall {
   // How often there was no memory for it.
   uint32_t refusals = 0;
   int64_t started_ns = 0;
-  std::vector<SlotRun> frames;
+  int64_t waits_since_ns = 0;
+  // Its neighbours among those that wait, and whom it is followed by where it is posted or parked.
+  Fill* waits_before = nullptr;
+  Fill* waits_after = nullptr;
+  Fill* next = nullptr;
+  SlotRuns frames;
   std::shared_ptr<Batch> batch;
+};
+
+// Fills in the order in which they came. Guarded by whoever has it.
+class FillQueue {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  void Push(Fill* fill) {
+    fill->next = nullptr;
+    (first_ ? last_->next : first_) = fill;
+    last_ = fill;
+  }
+  Fill* Pop() {
+    Fill* const fill = first_;
+    first_ = fill->next;
+    return fill;
+  }
+
+ private:
+  Fill* first_ = nullptr;
+  Fill* last_ = nullptr;
 };
 
 }  // namespace umap

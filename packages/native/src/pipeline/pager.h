@@ -10,7 +10,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -85,7 +84,7 @@ class Pager {
   // Evicts clean pages of the buffer, about `bytes`, without waiting for anything.
   uint64_t EvictNow(PageBuffer& buffer, uint64_t bytes);
   // Takes victims (in state evicting) out of the mapping: to standby, or out of memory.
-  void EvictVictims(std::vector<Victim> victims, bool to_standby);
+  void EvictVictims(Victims victims, bool to_standby);
   void WakeEvictors();
   // Memory may be had again: fills that wait for it try again.
   void Unpark();
@@ -197,7 +196,7 @@ class Pager {
   WatchedCalls watched_calls_;
 
   Mutex posted_mutex_;
-  std::deque<Fill*> posted_ GUARDED_BY(posted_mutex_);
+  FillQueue posted_ GUARDED_BY(posted_mutex_);
   // Whether a look at the queue may be worth it.
   std::atomic<bool> posted_any_{false};
 
@@ -212,10 +211,11 @@ class Pager {
   Waiting waiting_evictors_;
 
   Mutex parked_mutex_;
-  std::atomic<uint32_t> parked_count_{0};
-  std::vector<Fill*> parked_ GUARDED_BY(parked_mutex_);
-  // Parked fills, and those among them that are being tried again, with the time they wait since.
-  std::map<Fill*, int64_t> waiting_since_ns_ GUARDED_BY(parked_mutex_);
+  std::atomic<bool> parked_any_{false};
+  FillQueue parked_ GUARDED_BY(parked_mutex_);
+  // Parked fills, and those among them that are being tried again, oldest first.
+  Fill* waiting_first_ GUARDED_BY(parked_mutex_) = nullptr;
+  Fill* waiting_last_ GUARDED_BY(parked_mutex_) = nullptr;
   std::atomic<uint32_t> waiting_count_{0};
 
   Mutex evictor_mutex_;

@@ -232,7 +232,9 @@ std::string Pager::NameWaitingFills(int64_t now) {
   uint32_t count = 0;
   {
     MutexLock lock(parked_mutex_);
-    for (const auto& [fill, since_ns] : waiting_since_ns_) count += now - since_ns >= kStallNs;
+    for (const Fill* fill = waiting_first_; fill; fill = fill->waits_after) {
+      count += now - fill->waits_since_ns >= kStallNs;
+    }
   }
   if (count == 0) return {};
   return std::to_string(count) +

@@ -103,7 +103,7 @@ void Pager::FinishWriteBack(WriteBack* write_back, StoreResult result) {
   // 2. Evict what was written for that.
   if (write_back->then_evict) {
     region.buffer->leaving_bytes.fetch_sub(write_back->count * region.page_bytes);
-    std::vector<Victim> victims;
+    Victims victims;
     Victim victim;
     for (PageIndex page = first; page < end && accepted; page++) {
       if (region.buffer->ClaimVictim(region, page, &victim)) victims.push_back(victim);

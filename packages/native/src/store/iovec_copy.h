@@ -13,7 +13,7 @@ namespace umap {
 // Calls `visit(address, bytes, done)` for each piece of [offset, offset + byte_length) of the list;
 // `done` counts the bytes before the piece. What lies beyond the list's end is not visited.
 template <typename Visit>
-void ForEachPiece(const std::vector<iovec>& iovecs, uint64_t offset, uint64_t byte_length,
+void ForEachPiece(const Iovecs& iovecs, uint64_t offset, uint64_t byte_length,
                   Visit visit) {
   uint64_t begin = 0;
   uint64_t done = 0;
@@ -30,21 +30,21 @@ void ForEachPiece(const std::vector<iovec>& iovecs, uint64_t offset, uint64_t by
   }
 }
 
-inline void CopyFromIovecs(const std::vector<iovec>& from, uint64_t offset, uint8_t* to,
+inline void CopyFromIovecs(const Iovecs& from, uint64_t offset, uint8_t* to,
                            uint64_t byte_length) {
   ForEachPiece(from, offset, byte_length, [to](uint8_t* piece, uint64_t bytes, uint64_t done) {
     std::memcpy(to + done, piece, bytes);
   });
 }
 
-inline void CopyToIovecs(const std::vector<iovec>& to, uint64_t offset, const uint8_t* from,
+inline void CopyToIovecs(const Iovecs& to, uint64_t offset, const uint8_t* from,
                          uint64_t byte_length) {
   ForEachPiece(to, offset, byte_length, [from](uint8_t* piece, uint64_t bytes, uint64_t done) {
     std::memcpy(piece, from + done, bytes);
   });
 }
 
-inline void ZeroIovecs(const std::vector<iovec>& target, uint64_t offset, uint64_t byte_length) {
+inline void ZeroIovecs(const Iovecs& target, uint64_t offset, uint64_t byte_length) {
   ForEachPiece(target, offset, byte_length,
                [](uint8_t* piece, uint64_t bytes, uint64_t) { std::memset(piece, 0, bytes); });
 }

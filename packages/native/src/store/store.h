@@ -7,8 +7,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
+#include "os/inline_vector.h"
 #include "os/status.h"
 
 namespace umap {
@@ -22,6 +22,8 @@ struct StoreResult {
   bool hole = false;
 };
 
+using Iovecs = InlineVector<iovec, 4>;
+
 // One call on a store. The owner keeps it, its iovecs and the memory they name alive until Done.
 class StoreCall {
  public:
@@ -31,7 +33,7 @@ class StoreCall {
   uint64_t offset = 0;
   uint64_t byte_length = 0;
   // kRead: where the bytes go. kWrite: where they come from; they may change while the call runs.
-  std::vector<iovec> iovecs;
+  Iovecs iovecs;
 
   // Called exactly once for each Submit, on any thread, possibly before Submit returns. The call
   // may be submitted again or destroyed in here.
