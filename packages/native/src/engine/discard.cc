@@ -68,19 +68,24 @@ Status WriteZeros(Pager& pager, Region& region, uint64_t offset, uint64_t byte_l
   return Status::Ok();
 }
 
-// Zeroes bytes of the mapping by a system call: a page that cannot be filled is an error then,
-// where a plain store would raise SIGBUS.
-Status ZeroMappedBytes(Region& region, uint64_t offset, uint64_t byte_length) {
+// Zeroes bytes of the mapping by a system call on pinned pages: it cannot raise SIGBUS, and is
+// noticed as a write where system calls fault.
+Status ZeroMappedBytes(Pager& pager, Region& region, uint64_t offset, uint64_t byte_length) {
+  if (byte_length == 0) return Status::Ok();
   const UniqueFd zeros(open("/dev/zero", O_RDONLY | O_CLOEXEC));
   if (!zeros) return SystemError(errno, "/dev/zero");
-  for (uint64_t done = 0; done < byte_length;) {
+  const ByteRange range{offset, byte_length};
+  Status status = PinRange(pager, region, range);
+  if (!status.ok()) return status;
+  for (uint64_t done = 0; done < byte_length && status.ok();) {
     const ssize_t count =
         read(zeros.get(), region.memory.data() + offset + done, byte_length - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return SystemError(errno, "zeroing the end of a discarded range");
-    done += static_cast<uint64_t>(count);
+    if (count <= 0) status = SystemError(errno, "zeroing the end of a discarded range");
+    done += count > 0 ? static_cast<uint64_t>(count) : 0;
   }
-  return Status::Ok();
+  UnpinRange(region, range);
+  return status;
 }
 
 Status DiscardPages(Pager& pager, Region& region, PageRange range) {
@@ -118,8 +123,8 @@ Status DiscardRange(Pager& pager, Region& region, ByteRange range) {
   const uint64_t inner_begin = std::min((range.offset + mask) & ~mask, end);
   // The region's last page is whole when the range reaches the region's end.
   const uint64_t inner_end = std::max(end == region.byte_length ? end : end & ~mask, inner_begin);
-  Status status = ZeroMappedBytes(region, range.offset, inner_begin - range.offset);
-  if (status.ok()) status = ZeroMappedBytes(region, inner_end, end - inner_end);
+  Status status = ZeroMappedBytes(pager, region, range.offset, inner_begin - range.offset);
+  if (status.ok()) status = ZeroMappedBytes(pager, region, inner_end, end - inner_end);
   if (!status.ok() || inner_end == inner_begin) return status;
   return DiscardPages(pager, region, PagesOf(region, {inner_begin, inner_end - inner_begin}));
 }

@@ -8,6 +8,7 @@
 #include "engine/range_operations.h"
 #include "os/log.h"
 #include "os/memory_info.h"
+#include "os/signal_mask.h"
 #include "page/test_points.h"
 
 namespace umap {
@@ -50,6 +51,7 @@ std::shared_ptr<PageBuffer> CreateBuffer(const BufferOptions& options) {
 }
 
 BufferStats StatsOf(const PageBuffer& buffer) {
+  const SignalsBlocked blocked;
   BufferStats stats;
   stats.budget_bytes = buffer.budget_bytes();
   stats.resident_bytes = buffer.resident_bytes();
@@ -105,6 +107,7 @@ void Discard(const std::shared_ptr<Region>& region, ByteRange range, Callback do
 RegionStats StatsOf(const Region& region) {
   const RegionCounters& counters = region.counters;
   RegionStats stats;
+  stats.fault_mode = region.mapper->mode();
   stats.faults = counters.Sum(Counter::kFaults);
   stats.write_protect_faults = counters.Sum(Counter::kWriteProtectFaults);
   stats.standby_hits = counters.Sum(Counter::kStandbyHits);
@@ -128,6 +131,7 @@ RegionStats StatsOf(const Region& region) {
 }
 
 void PrepareForExit() {
+  const SignalsBlocked blocked;
   // What was written to memory outlives the process where the store is native, as with mmap(2).
   for (const auto& region : EngineState::Get().Regions()) {
     if (!region->writable || !region->store->traits().blocking) continue;

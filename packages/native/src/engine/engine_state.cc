@@ -19,7 +19,8 @@ Status EngineState::Acquire(std::shared_ptr<Pager>* pager) {
   MutexLock lock(mutex_);
   if (!pager_) {
     auto fresh = std::make_shared<Pager>(PagerOptions{
-        options_.fillers, options_.evictors, options_.fault_events_max, options_.features_denied});
+        options_.fillers, options_.evictors, options_.fault_events_max, options_.features_denied,
+        options_.kernel_faults_denied, options_.userfaultfd_denied, options_.mappings_max});
     Status status = fresh->Start();
     if (!status.ok()) return status;
     pager_ = std::move(fresh);

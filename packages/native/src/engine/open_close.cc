@@ -9,6 +9,7 @@
 #include "engine/engine_state.h"
 #include "engine/range_operations.h"
 #include "os/check.h"
+#include "os/signal_mask.h"
 
 namespace umap {
 namespace {
@@ -68,6 +69,12 @@ Status Enter(Region& region) {
                                   "buffer or smaller pages");
 }
 
+// Nobody finds the region by an address any more.
+void Forget(RegionMap& map, Region* region) {
+  map.Remove(region);
+  map.Quiesce();
+}
+
 void WaitUntilIdle(Region& region) {
   while (region.in_flight.load() > 0) nanosleep(&kPause, nullptr);
 }
@@ -88,8 +95,8 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   // 2. What is under way ends, and no filler finds the region any more.
   WaitUntilIdle(closing);
   if (closing.page_count > 0) {
-    pager.regions().Remove(&closing);
-    pager.regions().Quiesce();
+    Forget(pager.regions(), &closing);
+    if (AnsweredOnThread(closing.mapper->mode())) Forget(Pager::TouchedRegions(), &closing);
     WaitUntilIdle(closing);
   }
   // 3. Its pages leave the books, its memory the address space.
@@ -112,6 +119,8 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
   if (options.byte_length / options.page_bytes >= UINT32_MAX - 1) {
     return Status::Fail(EINVAL, "a region has at most 2^32 pages: use larger pages");
   }
+  // What a fault handler may want is locked on the caller's thread.
+  const SignalsBlocked blocked;
   std::shared_ptr<Pager> pager;
   Status status = EngineState::Get().Acquire(&pager);
   if (!status.ok()) return status;
@@ -128,8 +137,11 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
   }
   pager->AddBuffer(opened->buffer);
   if (opened->page_count > 0) {
-    pager->regions().Insert(opened.get(), reinterpret_cast<uint64_t>(opened->memory.data()),
-                            opened->memory.bytes());
+    const auto begin = reinterpret_cast<uint64_t>(opened->memory.data());
+    pager->regions().Insert(opened.get(), begin, opened->memory.bytes());
+    if (AnsweredOnThread(opened->mapper->mode())) {
+      Pager::TouchedRegions().Insert(opened.get(), begin, opened->memory.bytes());
+    }
   }
   EngineState::Get().AddRegion(opened);
   *region = std::move(opened);

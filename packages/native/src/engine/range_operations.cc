@@ -7,14 +7,15 @@
 #include "store/waited_call.h"
 
 namespace umap {
-namespace {
-
-// Fills under way for one prefault.
-constexpr uint32_t kPrefaultDepth = 16;
 
 bool IsMoving(PageWord word) {
   return word.state() == PageState::kDirtying || word.state() == PageState::kWritingBack;
 }
+
+namespace {
+
+// Fills under way for one prefault.
+constexpr uint32_t kPrefaultDepth = 16;
 
 // Waits until the page's owner has moved it on from where it is.
 void WaitWhileFillingOrEvicting(Pager& pager, Region& region, PageIndex page) {

@@ -15,6 +15,8 @@ struct PageRange {
   PageIndex end = 0;
 };
 
+// Whether a page that is present is being written, or made writable.
+bool IsMoving(PageWord word);
 // The pages that a byte range touches.
 PageRange PagesOf(const Region& region, ByteRange range);
 
@@ -34,6 +36,9 @@ Status EvictPages(Pager& pager, Region& region, PageRange range);
 Status DiscardRange(Pager& pager, Region& region, ByteRange range);
 // Drops everything that is resident. REQUIRES: nobody touches the region, nothing of it is dirty.
 void DropPages(Pager& pager, Region& region);
+// Makes the range resident, and keeps it so until it is unpinned as often.
+Status PinRange(Pager& pager, Region& region, ByteRange range);
+void UnpinRange(Region& region, ByteRange range);
 // Takes every pin of the region back.
 void UnpinAll(Region& region);
 

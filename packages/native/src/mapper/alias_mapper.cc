@@ -144,12 +144,22 @@ void AliasMapper::Unprotect(Region& region, PageIndex page) {
   SetRights(region, page, 1, Right::kWrite);
 }
 
-void AliasMapper::Restore(Region& region, PageIndex page) {
+bool AliasMapper::Restore(Region& region, PageIndex page) {
   MutexLock lock(mutex_);
   // Whoever takes the page away says so in its word before it asks for the mutex.
-  if (!IsPresent(region.table[page].Load().state())) return;
-  if (MemoryOf(region).rights.Of(page) != Right::kNone) return;
+  if (!IsPresent(region.table[page].Load().state())) return true;
+  if (MemoryOf(region).rights.Of(page) != Right::kNone) return false;
   SetRights(region, page, 1, RightToRead(region));
+  return true;
+}
+
+// A pinned range may be a mapping between two others, and no room can be made of it.
+bool AliasMapper::AddPins(int64_t ranges) {
+  MutexLock lock(mutex_);
+  const int64_t pinned = pinned_ranges_ + ranges;
+  if (ranges > 0 && static_cast<uint64_t>(pinned) * 2 > mappings_max_ / 2) return false;
+  pinned_ranges_ = pinned;
+  return true;
 }
 
 // Trouble ----------------------------------------------------------------------------------------

@@ -44,10 +44,11 @@ class AliasMapper final : public Mapper {
   void Release(Region& region, PageIndex first, PageIndex count) override;
   void Protect(Region& region, PageIndex first, PageIndex count) override;
   void Unprotect(Region& region, PageIndex page) override;
+  bool AddPins(int64_t ranges) override;
   void Poison(Region& region, PageIndex page) override;
   void Unpoison(Region& region, PageIndex first, PageIndex count) override;
   void Wake(Region& region, PageIndex page) override;
-  void Restore(Region& region, PageIndex page) override;
+  bool Restore(Region& region, PageIndex page) override;
 
  private:
   struct Memory;
@@ -70,6 +71,7 @@ class AliasMapper final : public Mapper {
   Mutex mutex_;
   uint64_t mappings_ GUARDED_BY(mutex_) = 0;
   uint64_t mappings_max_ GUARDED_BY(mutex_);
+  int64_t pinned_ranges_ GUARDED_BY(mutex_) = 0;
   std::vector<Region*> regions_ GUARDED_BY(mutex_);
   // Where MakeRoom goes on: a region, and a page in it.
   size_t hand_region_ GUARDED_BY(mutex_) = 0;

@@ -39,6 +39,12 @@ Status PrivateMapper::Create(Userfaultfd uffd, std::unique_ptr<PrivateMapper>* m
 PrivateMapper::PrivateMapper(Userfaultfd uffd, UniqueFd empty_file)
     : uffd_(std::move(uffd)), empty_file_(std::move(empty_file)) {}
 
+Status PrivateMapper::CheckAccess(bool writable) const {
+  if (!writable || uffd_.has_write_protect()) return Status::Ok();
+  return Status::Fail(ENOSYS, "writable regions need write-protect faults of userfaultfd: "
+                              "Linux 5.7 or later on this processor");
+}
+
 // Beginning and end ------------------------------------------------------------------------------
 
 Status PrivateMapper::MapRegion(Region& region) {
@@ -47,10 +53,6 @@ Status PrivateMapper::MapRegion(Region& region) {
   const uint64_t align = AlignmentOf(region.page_bytes, &huge);
   Status status = Mapping::Reserve(bytes, align, huge, &region.memory);
   if (!status.ok() || bytes == 0) return status;
-  if (region.writable && !uffd_.has_write_protect()) {
-    return Status::Fail(ENOSYS, "writable regions need write-protect faults of userfaultfd: "
-                                "Linux 5.7 or later on this processor");
-  }
   return uffd_.Register(region.memory.data(), bytes, RegisterModes(region));
 }
 
@@ -178,6 +180,6 @@ void PrivateMapper::Wake(Region& region, PageIndex page) {
 }
 
 // Nothing of the mapper's own keeps anybody out.
-void PrivateMapper::Restore(Region&, PageIndex) {}
+bool PrivateMapper::Restore(Region&, PageIndex) { return false; }
 
 }  // namespace umap

@@ -16,6 +16,8 @@ class PrivateMapper final : public Mapper {
   static Status Create(Userfaultfd uffd, std::unique_ptr<PrivateMapper>* mapper);
 
   const Userfaultfd& uffd() const { return uffd_; }
+  // ENOSYS: this kernel cannot do what a region of this kind needs.
+  Status CheckAccess(bool writable) const;
 
   FaultMode mode() const override { return uffd_.mode(); }
   Status MapRegion(Region& region) override;
@@ -36,7 +38,7 @@ class PrivateMapper final : public Mapper {
   void Poison(Region& region, PageIndex page) override;
   void Unpoison(Region& region, PageIndex first, PageIndex count) override;
   void Wake(Region& region, PageIndex page) override;
-  void Restore(Region& region, PageIndex page) override;
+  bool Restore(Region& region, PageIndex page) override;
 
  private:
   PrivateMapper(Userfaultfd uffd, UniqueFd empty_file);

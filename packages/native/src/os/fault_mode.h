@@ -26,6 +26,10 @@ enum class FaultMode : uint8_t {
 };
 
 constexpr bool ServesSystemCalls(FaultMode mode) { return mode == FaultMode::kUserfaultfd; }
+// Faults are signals on the thread that touches, not messages to fillers.
+constexpr bool AnsweredOnThread(FaultMode mode) {
+  return mode == FaultMode::kSignal || mode == FaultMode::kInThread;
+}
 
 // As users know it.
 constexpr const char* NameOf(FaultMode mode) {

@@ -71,6 +71,10 @@ class Mapper {
   // Writes may go on, and the threads that wait for that do.
   virtual void Unprotect(Region& region, PageIndex page) = 0;
 
+  // Pinned ranges more, or less: what is pinned must be accessible all the time. False: there
+  // cannot be so many.
+  virtual bool AddPins(int64_t) { return true; }
+
   // Trouble.
 
   // A touch of the page, which is absent, is an error from here on: SIGBUS.
@@ -79,8 +83,9 @@ class Mapper {
   virtual void Unpoison(Region& region, PageIndex first, PageIndex count) = 0;
   // Threads that wait in the kernel for the page try again.
   virtual void Wake(Region& region, PageIndex page) = 0;
-  // A thread faulted on a page that is present: whatever keeps it out is taken away.
-  virtual void Restore(Region& region, PageIndex page) = 0;
+  // A thread faulted on a page that is present: it may read it from here on. False: it could
+  // before.
+  virtual bool Restore(Region& region, PageIndex page) = 0;
 };
 
 }  // namespace umap

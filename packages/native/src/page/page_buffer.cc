@@ -93,6 +93,7 @@ bool PageBuffer::MakeRoom(uint64_t bytes, FramePool* reuse, uint32_t reuse_count
                           SlotRuns* frames, Garbage* garbage) {
   uint64_t room = 0;
   while (room < bytes) {
+    if (garbage->pieces.size() == garbage->pieces_max) return false;
     Garbage::Piece piece = {};
     // 1. Frames that hold nothing.
     for (const auto& [key, pool] : pools_) {
@@ -191,7 +192,8 @@ void PageBuffer::ReleaseGarbage(Garbage* garbage) {
   for (const Garbage::Piece& piece : garbage->pieces) {
     if (piece.region) piece.region->EndEviction(piece.run.first);
   }
-  *garbage = Garbage();
+  garbage->pieces.clear();
+  garbage->counted_bytes = 0;
 }
 
 void PageBuffer::PutFrames(FramePool& pool, const SlotRuns& frames) {

@@ -47,6 +47,8 @@ struct Garbage {
   InlineVector<Piece, kPiecesInline> pieces;
   // How much of it the budget still counts.
   uint64_t counted_bytes = 0;
+  // How many slots may be named here at most.
+  uint64_t pieces_max = UINT64_MAX;
 };
 
 struct BufferLimits {
@@ -131,7 +133,8 @@ class PageBuffer {
   // Chooses clean pages up to `bytes`, moves them to kEvicting and off their queue, and gives each
   // a slot to move to. Other pages met on the way go to the tail; `dirty` names the dirty ones,
   // which count, or is null, and the search ends early. Each page named counts as in flight.
-  void ChooseVictims(uint64_t bytes, Victims* victims, Victims* dirty);
+  void ChooseVictims(uint64_t bytes, Victims* victims, Victims* dirty,
+                     uint64_t count_max = UINT64_MAX);
   // Claims one mapped clean page for eviction. False when it is not clean, or pinned.
   bool ClaimVictim(Region& region, PageIndex page, Victim* victim);
   // How an eviction ended; each returns the word that it replaced, whose flags tell whether faults

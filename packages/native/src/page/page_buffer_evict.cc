@@ -84,8 +84,8 @@ bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
   return false;
 }
 
-void PageBuffer::ChooseVictims(uint64_t bytes, Victims* victims,
-                               Victims* dirty) {
+void PageBuffer::ChooseVictims(uint64_t bytes, Victims* victims, Victims* dirty,
+                               uint64_t count_max) {
   MutexLock lock(mutex_);
   uint64_t chosen = 0;
   // Each page is looked at once, so that a buffer full of pinned or dirty pages ends the search.
@@ -93,7 +93,7 @@ void PageBuffer::ChooseVictims(uint64_t bytes, Victims* victims,
   uint64_t protected_left = protected_.count();
   uint64_t left = probation_left + protected_left;
   if (!dirty) left = std::min(left, kGlanceMin + 2 * bytes / kSystemPageBytes);
-  while (chosen < bytes && left-- > 0) {
+  while (chosen < bytes && victims->size() < count_max && left-- > 0) {
     const NodeIndex index = VictimHead(probation_left, protected_left);
     if (index == kNoNode) return;
     PageNode& node = nodes_[index];

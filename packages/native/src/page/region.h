@@ -68,6 +68,7 @@ struct Region {
   // How often each pinned page is pinned.
   std::map<PageIndex, uint32_t> pins GUARDED_BY(mutex);
   std::atomic<uint64_t> pinned_pages{0};
+  int64_t pinned_ranges GUARDED_BY(mutex) = 0;
   // Mapped pages with no memory behind them: the kernel's zero page.
   std::atomic<uint64_t> zero_pages{0};
 

@@ -9,8 +9,11 @@
 namespace umap {
 
 Status Pager::OpenMessages() {
+  if (options_.userfaultfd_denied) return Status::Fail(ENOSYS, "userfaultfd is denied");
   Userfaultfd uffd;
-  Status status = Userfaultfd::Open(FaultMode::kUserfaultfd, options_.features_denied, &uffd);
+  Status status = options_.kernel_faults_denied
+                      ? Status::Fail(EPERM, "kernel-mode faults are denied")
+                      : Userfaultfd::Open(FaultMode::kUserfaultfd, options_.features_denied, &uffd);
   if (!status.ok()) {
     const Status user_mode =
         Userfaultfd::Open(FaultMode::kUserfaultfdUserMode, options_.features_denied, &uffd);
@@ -20,10 +23,39 @@ Status Pager::OpenMessages() {
 }
 
 Status Pager::ChooseMapper(FaultChoice choice, bool writable, Mapper** mapper) {
-  (void)choice, (void)writable;
-  if (!messages_) return messages_refused_;
-  *mapper = messages_.get();
-  return Status::Ok();
+  if (choice == FaultChoice::kInThread) return ChooseInThread(writable, mapper);
+  if (choice == FaultChoice::kSignal) return ChooseSignal(mapper);
+  Status refused = messages_refused_;
+  if (messages_) {
+    refused = messages_->CheckAccess(writable);
+    *mapper = messages_.get();
+  }
+  if (refused.ok() || choice == FaultChoice::kUserfaultfd) return refused;
+  return ChooseSignal(mapper);
+}
+
+Status Pager::ChooseInThread(bool writable, Mapper** mapper) {
+  MutexLock lock(ways_mutex_);
+  if (options_.userfaultfd_denied) return Status::Fail(ENOSYS, "userfaultfd is denied");
+  if (!in_thread_) {
+    Userfaultfd uffd;
+    Status status = Userfaultfd::Open(FaultMode::kInThread, options_.features_denied, &uffd);
+    if (status.ok()) status = PrivateMapper::Create(std::move(uffd), &in_thread_);
+    if (!status.ok()) return status;
+  }
+  *mapper = in_thread_.get();
+  const Status status = in_thread_->CheckAccess(writable);
+  return status.ok() ? InstallFaultSignals(AnswerFault) : status;
+}
+
+Status Pager::ChooseSignal(Mapper** mapper) {
+  MutexLock lock(ways_mutex_);
+  if (!signal_) {
+    Status status = AliasMapper::Create(options_.mappings_max, &signal_);
+    if (!status.ok()) return status;
+  }
+  *mapper = signal_.get();
+  return InstallFaultSignals(AnswerFault);
 }
 
 }  // namespace umap

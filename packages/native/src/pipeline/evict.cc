@@ -124,9 +124,9 @@ bool Pager::EvictOnce(PageBuffer& buffer, bool starving) {
   return progress;
 }
 
-uint64_t Pager::EvictNow(PageBuffer& buffer, uint64_t bytes) {
+uint64_t Pager::EvictNow(PageBuffer& buffer, uint64_t bytes, uint64_t count_max) {
   Victims victims;
-  buffer.ChooseVictims(bytes, &victims, nullptr);
+  buffer.ChooseVictims(bytes, &victims, nullptr, count_max);
   uint64_t evicted = 0;
   for (const Victim& victim : victims) evicted += victim.region->page_bytes;
   EvictVictims(std::move(victims), true);

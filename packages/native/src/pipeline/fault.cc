@@ -40,13 +40,27 @@ void Pager::RunFiller() {
     if (count == 0) fill = TakePosted();
     if (fill) {
       place.Leave();
-      RunSlowFill(fill);
+      RunPosted(fill);
     } else if (count > 0) {
       place.NoteQuickFault();
     } else {
       place.AwaitWork();
     }
   }
+}
+
+void Pager::RunPosted(Fill* fill) {
+  Region& region = fill->region;
+  const ReadAheadPlan ahead = fill->ahead;
+  fill->in_handler = false;
+  if (ahead.fill_count == 0) {
+    RunSlowFill(fill);
+    return;
+  }
+  region.in_flight.fetch_add(1);
+  RunSlowFill(fill);
+  FillAhead(region, ahead);
+  region.in_flight.fetch_sub(1);
 }
 
 void Pager::RunSlowFill(Fill* fill) {
@@ -198,7 +212,9 @@ void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
       return;
     }
     CHECK(word.state() == PageState::kWritingBack && word.Has(kRewriting));
-    if (entry.Replace(&word, word.Without(kRewriting).With(kRewritten))) return;
+    if (!entry.Replace(&word, word.Without(kRewriting).With(kRewritten))) continue;
+    region.NoteProgress();
+    return;
   }
 }
 

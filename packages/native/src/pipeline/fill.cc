@@ -103,6 +103,7 @@ bool Pager::TakeMemoryFor(Fill* fill) {
   const uint64_t need_bytes = frame_count * region.page_bytes + extra_bytes;
   for (bool evicted = false;; evicted = true) {
     Garbage garbage;
+    if (fill->in_handler) garbage.pieces_max = kPiecesInline;
     fill->has_memory = need_bytes == 0 ||
                        region.buffer->TakeMemory(fill, *region.pool, frame_count, extra_bytes,
                                                  &fill->frames, &garbage);
@@ -112,7 +113,8 @@ bool Pager::TakeMemoryFor(Fill* fill) {
       if (fill->waits) EndWait(fill);
       return true;
     }
-    if (!evicted && EvictNow(*region.buffer, need_bytes) > 0) continue;
+    const uint64_t victims_max = fill->in_handler ? kPiecesInline : UINT64_MAX;
+    if (!evicted && EvictNow(*region.buffer, need_bytes, victims_max) > 0) continue;
     if (++fill->refusals >= kRefusalsMax) region.buffer->Claim(fill, need_bytes);
     return false;
   }
@@ -130,7 +132,7 @@ bool Pager::StartFill(Fill* fill) {
   }
   // 2. What is there already, or can be had without waiting.
   StoreResult result;
-  if (fill->filled || ReadWithoutWaiting(fill, &result)) {
+  if (fill->filled || ReadAtOnce(fill, MayWait::kNo, &result)) {
     FinishFill(fill, std::move(result));
     return true;
   }
@@ -144,14 +146,14 @@ void Pager::RunFill(Fill* fill) {
   if (!StartFill(fill)) SubmitFill(fill);
 }
 
-bool Pager::ReadWithoutWaiting(Fill* fill, StoreResult* result) {
+bool Pager::ReadAtOnce(Fill* fill, MayWait may_wait, StoreResult* result) {
   Region& region = fill->region;
   TestPoint("before-fill");
   if (fill->frames.size() != 1 || fill->attempts > 0) return false;
   const TryReadOutcome outcome =
       region.store->TryRead(region.StoreOffset(fill->first),
                             region.pool->AddressOf(fill->frames[0].first),
-                            region.StoreBytes(fill->first, fill->count), MayWait::kNo);
+                            region.StoreBytes(fill->first, fill->count), may_wait);
   result->hole = outcome == TryReadOutcome::kHole;
   return outcome != TryReadOutcome::kWouldBlock;
 }
@@ -353,14 +355,15 @@ int64_t Pager::OldestWaitNs() {
   return waiting_first_ ? NowNs() - waiting_first_->waits_since_ns : 0;
 }
 
+FillQueue Pager::TakeParked() {
+  MutexLock lock(parked_mutex_);
+  parked_any_.store(false);
+  return std::move(parked_);
+}
+
 void Pager::Unpark() {
   if (!parked_any_.load()) return;
-  FillQueue fills;
-  {
-    MutexLock lock(parked_mutex_);
-    std::swap(fills, parked_);
-    parked_any_.store(false);
-  }
+  FillQueue fills = TakeParked();
   while (!fills.empty()) Post(fills.Pop());
 }
 

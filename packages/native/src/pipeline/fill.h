@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "os/slab.h"
 #include "page/frame_pool.h"
 #include "page/page_word.h"
 #include "pipeline/batch.h"
+#include "pipeline/read_ahead.h"
 #include "store/store.h"
 
 namespace umap {
@@ -55,6 +57,10 @@ struct Fill final : StoreCall, SlabAllocated<Fill> {
   bool moves = false;
   // It was parked for want of memory, and counts as waiting until it has some.
   bool waits = false;
+  // It is driven by a signal handler: nothing may ask the heap for memory.
+  bool in_handler = false;
+  // What is to be read ahead by the filler that gets this fill.
+  ReadAheadPlan ahead;
   uint32_t attempts = 0;
   // How often there was no memory for it.
   uint32_t refusals = 0;
@@ -71,6 +77,11 @@ struct Fill final : StoreCall, SlabAllocated<Fill> {
 // Fills in the order in which they came. Guarded by whoever has it.
 class FillQueue {
  public:
+  FillQueue() = default;
+  FillQueue(FillQueue&& other) noexcept
+      : first_(std::exchange(other.first_, nullptr)), last_(other.last_) {}
+  FillQueue& operator=(FillQueue&&) = delete;
+
   bool empty() const { return first_ == nullptr; }
   void Push(Fill* fill) {
     fill->next = nullptr;

@@ -19,13 +19,16 @@
 #include "os/mutex.h"
 #include "os/thread.h"
 #include "os/unique_fd.h"
+#include "mapper/alias_mapper.h"
 #include "mapper/private_mapper.h"
+#include "os/fault_signal.h"
 #include "page/page_buffer.h"
 #include "page/region.h"
 #include "page/region_map.h"
 #include "pipeline/fill.h"
 #include "pipeline/filler_watch.h"
 #include "pipeline/read_ahead.h"
+#include "pipeline/waiting_touches.h"
 #include "pipeline/watched_calls.h"
 #include "pipeline/write_back.h"
 
@@ -36,6 +39,10 @@ struct PagerOptions {
   uint32_t evictors = 0;
   uint32_t fault_events_max = 0;
   uint64_t features_denied = 0;
+  // For tests: kernel-mode faults, or all of userfaultfd, are refused; mappings of the signal way.
+  bool kernel_faults_denied = false;
+  bool userfaultfd_denied = false;
+  uint64_t mappings_max = 0;
 };
 
 class Pager {
@@ -48,6 +55,9 @@ class Pager {
   Status Start();
   // REQUIRES: no region is mapped.
   void Stop();
+
+  // Regions whose faults are signals on the threads that touch them.
+  static RegionMap& TouchedRegions();
 
   // The mapper for a region, by the way that it asks for or the best there is.
   Status ChooseMapper(FaultChoice choice, bool writable, Mapper** mapper);
@@ -71,6 +81,9 @@ class Pager {
   // Takes a claimed page back without an answer: absent again, and whoever waits asks again.
   void AbandonFill(Region& region, PageIndex page);
 
+  // A page that is present may be written from here on: it counts as dirty. Or somebody is at it.
+  void HandleWriteProtectFault(Region& region, PageIndex page);
+
   // Write-back ---------------------------------------------------------------------------------
 
   // Claims the dirty page and its dirty neighbours inside [low, high), protects them and hands them
@@ -82,7 +95,7 @@ class Pager {
   // Evict --------------------------------------------------------------------------------------
 
   // Evicts clean pages of the buffer, about `bytes`, without waiting for anything.
-  uint64_t EvictNow(PageBuffer& buffer, uint64_t bytes);
+  uint64_t EvictNow(PageBuffer& buffer, uint64_t bytes, uint64_t count_max = UINT64_MAX);
   // Takes victims (in state evicting) out of the mapping: to standby, or out of memory.
   void EvictVictims(Victims victims, bool to_standby);
   void WakeEvictors();
@@ -111,6 +124,8 @@ class Pager {
  private:
   // choose_mapper.cc
   Status OpenMessages();
+  Status ChooseInThread(bool writable, Mapper** mapper);
+  Status ChooseSignal(Mapper** mapper);
 
   // pager.cc
   Status AddFiller();
@@ -120,23 +135,31 @@ class Pager {
 
   // fault.cc
   void RunFiller();
+  void RunPosted(Fill* fill);
   void RunSlowFill(Fill* fill);
   Fill* TakePosted();
   void HandleFault(const uffd_msg& message, std::vector<Fill*>* slow);
   void HandleMissingFault(Region& region, PageIndex page, bool for_write, pid_t thread_id,
                           std::vector<Fill*>* slow);
-  void HandleWriteProtectFault(Region& region, PageIndex page);
   void LiftWhileWritingBack(Region& region, PageIndex page);
   void AnswerLateMessage(Region& region, PageIndex page);
+
+  // fault_on_thread.cc
+  static bool AnswerFault(const SignalFault& fault);
+  bool AnswerTouch(Region& region, const SignalFault& fault);
+  void AdmitTouch(Region& region, PageIndex page, const SignalFault& fault);
+  bool FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns);
+  void StartFillHere(Fill* fill);
 
   // fill.cc
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
   bool MovesIn(const Fill& fill) const;
   bool TakeMemoryFor(Fill* fill);
   void Park(Fill* fill);
+  FillQueue TakeParked();
   void EndWait(Fill* fill);
   int64_t OldestWaitNs();
-  bool ReadWithoutWaiting(Fill* fill, StoreResult* result);
+  bool ReadAtOnce(Fill* fill, MayWait may_wait, StoreResult* result);
   void SubmitFill(Fill* fill);
   void HandleFillError(Fill* fill, const Status& status);
   void SplitFill(Fill* fill);
@@ -154,6 +177,7 @@ class Pager {
   Fill* ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 
   // write_back.cc
+  void ProtectRun(Region& region, PageIndex first, PageIndex count);
   void SettleWrittenPage(Region& region, PageIndex page, bool accepted);
   void NoteRefused(const WriteBack& write_back, const Status& status);
 
@@ -182,6 +206,9 @@ class Pager {
   // Null: refused, for the reason beside it.
   std::unique_ptr<PrivateMapper> messages_;
   Status messages_refused_;
+  Mutex ways_mutex_;
+  std::unique_ptr<PrivateMapper> in_thread_ GUARDED_BY(ways_mutex_);
+  std::unique_ptr<AliasMapper> signal_ GUARDED_BY(ways_mutex_);
   RegionMap regions_;
   ReadAhead read_ahead_;
 
@@ -194,6 +221,7 @@ class Pager {
   Mutex threads_mutex_;
   std::vector<Thread> threads_ GUARDED_BY(threads_mutex_);
   WatchedCalls watched_calls_;
+  WaitingTouches waiting_touches_;
 
   Mutex posted_mutex_;
   FillQueue posted_ GUARDED_BY(posted_mutex_);

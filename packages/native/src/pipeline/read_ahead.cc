@@ -174,20 +174,21 @@ void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
   const auto run_max = static_cast<PageIndex>(std::max<uint64_t>(
       1, (far ? std::min(call_bytes_max, kFarCallBytesMax) : call_bytes_max) / region.page_bytes));
   PageIndex filled = 0;
-  std::vector<Fill*> fills;
+  FillQueue fills;
   for (PageIndex i = 0; i < plan.fill_count;) {
     const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
     const bool parks = plan.stride != 1 || (i == 0 && plan.parks_first);
     PageIndex count = parks ? 1 : std::min(run_max, plan.fill_count - i);
     const FillCause cause = parks ? FillCause::kReadAhead : FillCause::kWindow;
     Fill* const fill = ClaimAhead(region, page, &count, cause);
-    if (fill) fills.push_back(fill);
+    if (fill) fills.Push(fill);
     // A page that is parked counts as used when it is taken from standby.
     if (fill && !parks) filled += count;
     i += count;
   }
   // All at once, so that a store that joins neighbouring calls has them together.
-  for (Fill* fill : fills) {
+  while (!fills.empty()) {
+    Fill* const fill = fills.Pop();
     if (far) {
       StartFill(fill);
     } else {

@@ -50,7 +50,7 @@ struct Blocked {
   uint32_t others = 0;
 };
 
-Blocked FindBlockedThreads() {
+Blocked FindBlockedThreads(const WaitingTouches& touches) {
   Blocked blocked;
   DIR* const tasks = opendir("/proc/self/task");
   if (!tasks) return blocked;
@@ -59,7 +59,8 @@ Blocked FindBlockedThreads() {
     const std::string directory = std::string("/proc/self/task/") + task->d_name;
     const bool worker = FirstLine(directory + "/comm").starts_with("libuv-worker");
     blocked.libuv_workers_total += worker;
-    if (FirstLine(directory + "/wchan") != "handle_userfault") continue;
+    const bool in_handler = touches.Has(std::atoi(task->d_name));
+    if (!in_handler && FirstLine(directory + "/wchan") != "handle_userfault") continue;
     if (task->d_name == std::to_string(getpid())) {
       blocked.main = true;
     } else if (worker) {
@@ -212,7 +213,7 @@ void Pager::NameStalls() {
     if (oldest.started_ns == 0 || now - oldest.started_ns < kStallNs) return;
     if (now < region->stall_quiet_until_ns) return;
     region->stall_quiet_until_ns = now + kStallRepeatNs;
-    if (!blocked) blocked = FindBlockedThreads();
+    if (!blocked) blocked = FindBlockedThreads(waiting_touches_);
     named.push_back(DescribeStall(*region, oldest, now, *blocked));
     Publish(*region, {EventKind::kStall, Status::Retry(ETIMEDOUT, named.back()), oldest.offset,
                       oldest.byte_length, 0});
@@ -239,7 +240,7 @@ std::string Pager::NameWaitingFills(int64_t now) {
   if (count == 0) return {};
   return std::to_string(count) +
          " page fills wait for memory: every page of the buffer is pinned, or dirty and refused by "
-         "its store" + Explain(FindBlockedThreads(), false);
+         "its store" + Explain(FindBlockedThreads(waiting_touches_), false);
 }
 
 }  // namespace umap

@@ -46,7 +46,7 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
   region.in_flight.fetch_add(1);
   if (then_evict) region.buffer->leaving_bytes.fetch_add(count * region.page_bytes);
   TestPoint("before-write-back");
-  region.mapper->Protect(region, first, count);
+  ProtectRun(region, first, count);
   // 3. The store reads the pages, and answers in FinishWriteBack.
   auto* write_back = new WriteBack(*this, region, first, count);
   write_back->then_evict = then_evict;
@@ -64,6 +64,22 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
                                         write_back->offset, write_back->byte_length);
   region.store->Submit(write_back);
   return count;
+}
+
+// A pinned page counts as written again in any case. Where system calls cannot fault they must find
+// it open, so it stays that.
+void Pager::ProtectRun(Region& region, PageIndex first, PageIndex count) {
+  if (ServesSystemCalls(region.mapper->mode()) || region.pinned_pages.load() == 0) {
+    region.mapper->Protect(region, first, count);
+    return;
+  }
+  const auto pinned = [&region](PageIndex page) { return region.table[page].Load().Has(kPinned); };
+  const PageIndex end = first + count;
+  for (PageIndex page = first, behind; page < end; page = behind) {
+    behind = page + 1;
+    while (behind < end && pinned(behind) == pinned(page)) behind++;
+    if (!pinned(page)) region.mapper->Protect(region, page, behind - page);
+  }
 }
 
 void Pager::SettleWrittenPage(Region& region, PageIndex page, bool accepted) {

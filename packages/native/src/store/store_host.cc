@@ -1,5 +1,6 @@
 // The queue of a store host: what the engine's threads and the supervisor do with it. Calls end
 // outside the mutex, because they go on into the engine.
+#include "os/signal_mask.h"
 #include "store/store_host.h"
 
 #include <algorithm>
@@ -173,6 +174,9 @@ StoreHost::Wake StoreHost::TakeWake() {
 }
 
 void StoreHost::Finish(EndedList ended) {
+  if (ended.empty()) return;
+  // The engine maps the pages on this thread, which is JavaScript's.
+  const SignalsBlocked blocked;
   for (Ended& one : ended) one.call->Done(std::move(one.result));
 }
 

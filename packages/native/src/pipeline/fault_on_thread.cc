@@ -1,0 +1,142 @@
+// Fault, where it is a signal on the thread that touched: that thread claims the page, reads it
+// where the store can be read without words, maps it, and goes on. What needs more, or can fail,
+// goes to a filler, and the thread waits until the page has moved on.
+//
+// Runs in a signal handler. Beside what os/fault_signal.cc lists it makes these calls, all of them
+// system calls or async-signal-safe: futex, clock_gettime, gettid, sched_getcpu, sched_yield,
+// nanosleep, write (to an eventfd), ioctl (of a userfaultfd), mprotect, madvise, mmap (by a slab),
+// preadv2, pread, lseek, fstat (by a file store). Locks are futexes; the code that was interrupted
+// holds none of them, for engine code never touches an absent page, and the engine's functions
+// block signals on the threads of applications. No memory from the heap, no thread-local variable.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "pipeline/pager.h"
+
+namespace umap {
+namespace {
+
+// Whether the page's owner will move it on, and the thread has to wait for that.
+bool IsMoving(PageWord word) {
+  switch (word.state()) {
+    case PageState::kFilling:
+    case PageState::kEvicting:
+    case PageState::kDirtying:
+      return true;
+    case PageState::kWritingBack:
+      return word.Has(kRewriting);
+    default:
+      return false;
+  }
+}
+
+pid_t ThisThread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+}  // namespace
+
+// Never destroyed: threads may be in it while the process ends.
+RegionMap& Pager::TouchedRegions() {
+  static auto* map = new RegionMap();
+  return *map;
+}
+
+bool Pager::AnswerFault(const SignalFault& fault) {
+  Region* region;
+  {
+    RegionMap::Reading reading(TouchedRegions());
+    region = TouchedRegions().Find(fault.address);
+    if (!region) return false;
+    region->in_flight.fetch_add(1);
+  }
+  const bool answered = region->pager->AnswerTouch(*region, fault);
+  // The last use of the region: Close may free it from here on.
+  region->in_flight.fetch_sub(1);
+  return answered;
+}
+
+bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
+  const int64_t started_ns = NowNs();
+  const PageIndex page = region.PageAt(fault.address);
+  const bool for_write = fault.access == FaultAccess::kWrite && region.writable;
+  region.counters.Add(Counter::kFaults);
+  PageEntry& entry = region.table[page];
+  for (bool answered = false; !answered;) {
+    PageWord word = entry.Load();
+    switch (word.state()) {
+      case PageState::kAbsent:
+      case PageState::kStandby:
+        answered = FillTouched(region, page, for_write, started_ns);
+        break;
+      case PageState::kFilling:
+        answered = entry.Replace(&word, word.With(kWanted));
+        break;
+      case PageState::kEvicting:
+        answered = entry.Replace(&word, word.With(kWaiters));
+        break;
+      case PageState::kFailed:
+        // SIGBUS is the error itself; what came before it was poisoned finds it there next time.
+        return fault.signal != SIGBUS;
+      default:
+        AdmitTouch(region, page, fault);
+        answered = true;
+    }
+  }
+  if (IsMoving(entry.Load())) {
+    const InterruptedSignals open(fault);
+    const WaitingTouches::Announcement waiting(waiting_touches_, ThisThread());
+    WaitForProgress(region, page, [](PageWord word) { return !IsMoving(word); });
+  }
+  return true;
+}
+
+// The page is present, and something keeps the thread out: its rights, or that it is the first to
+// write.
+void Pager::AdmitTouch(Region& region, PageIndex page, const SignalFault& fault) {
+  const int64_t started_ns = NowNs();
+  const bool writes = fault.access == FaultAccess::kWrite && region.writable;
+  if (!writes && (region.mapper->Restore(region, page) || fault.access == FaultAccess::kRead)) {
+    return;
+  }
+  if (!region.writable) return;
+  region.counters.Add(Counter::kWriteProtectFaults);
+  HandleWriteProtectFault(region, page);
+  region.counters.AddFaultLatency(NowNs() - started_ns);
+}
+
+// False: the page was somebody else's by then.
+bool Pager::FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns) {
+  ReadAheadPlan plan;
+  if (region.read_ahead_pages_max > 0) plan = read_ahead_.OnFault(region, page, ThisThread());
+  Fill* const fill = ClaimFill(region, page, 1, FillCause::kFault);
+  if (!fill) return false;
+  fill->for_write = for_write;
+  fill->started_ns = started_ns;
+  // A store that is called in words reads ahead from the filler that calls it.
+  const bool blocking = region.store->traits().blocking;
+  if (!blocking && plan.fill_count > 0) {
+    fill->ahead = plan;
+    Post(fill);
+    return true;
+  }
+  StartFillHere(fill);
+  if (plan.fill_count > 0) FillAhead(region, plan);
+  return true;
+}
+
+void Pager::StartFillHere(Fill* fill) {
+  fill->in_handler = true;
+  if (!TakeMemoryFor(fill)) {
+    Park(fill);
+    return;
+  }
+  StoreResult result;
+  if (fill->filled || ReadAtOnce(fill, MayWait::kYes, &result)) {
+    FinishFill(fill, std::move(result));
+  } else {
+    Post(fill);
+  }
+}
+
+}  // namespace umap
