@@ -2,7 +2,6 @@
 // standard error, within seconds, what waits for what.
 
 import { describe, expect, it } from 'vitest'
-import { servesSystemCalls } from './fault-ways.ts'
 import { type ProgramEnd, runProgram } from './program.ts'
 import { scratchFile } from './scratch.ts'
 
@@ -27,8 +26,7 @@ function expectFinishedOrNamed(end: ProgramEnd, name: RegExp): void {
 }
 
 describe('deadlocks', () => {
-  // skipped: in this way of taking faults, system calls on absent pages fail instead of waiting
-  it.skipIf(!servesSystemCalls)('of the thread pool with a store that needs it', async () => {
+  it('of the thread pool with a store that needs it', async () => {
     expectFinishedOrNamed(await runUntilNamed('pool-deadlock'), /store \S+ has not answered/)
   })
 
@@ -51,12 +49,8 @@ describe('deadlocks', () => {
     expect(end.stderr).toContain('the store says hello')
   })
 
-  // skipped: in this way of taking faults, system calls on absent pages fail instead of waiting
-  it.skipIf(!servesSystemCalls)(
-    'of the end of the process with a thread of the pool in a fault cannot happen',
-    async () => {
-      const end = await runProgram('exit-in-pool-fault', { args: [scratchFile(0)] })
-      expect(end).toMatchObject({ code: 7, signal: null, timedOut: false })
-    },
-  )
+  it('of the end of the process with a thread of the pool in a fault cannot happen', async () => {
+    const end = await runProgram('exit-in-pool-fault', { args: [scratchFile(0)] })
+    expect(end).toMatchObject({ code: 7, signal: null, timedOut: false })
+  })
 })

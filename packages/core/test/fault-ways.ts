@@ -2,6 +2,7 @@
 // machine has (see vitest.config.ts); what cannot hold in one of them is skipped there.
 
 import { type FaultMode, probe } from '@umap/native'
+import type { TestContext } from 'vitest'
 
 /** What umap() gives here where a test does not choose: UMAP_FAULTS, or the machine's best. */
 export const faultMode: FaultMode | null = (() => {
@@ -20,7 +21,8 @@ export const faultMode: FaultMode | null = (() => {
 /** Whether a system call fills absent pages; else it fails with EFAULT. */
 export const servesSystemCalls = faultMode === 'userfaultfd'
 
-/** Without the line that says so, once a process, where system calls are not served. */
-export function withoutWarning(stderr: string): string {
-  return servesSystemCalls ? stderr : stderr.replace(/^umap: faults arrive by .*\n/m, '')
+/** Skips a test that asks for `mode` where that cannot be had. */
+export function requireMode(context: TestContext, mode: FaultMode): void {
+  const way = probe().faults.ways.find((each) => each.mode === mode)
+  context.skip(way?.works !== true, `${mode} cannot be had here: ${way?.reason}`)
 }

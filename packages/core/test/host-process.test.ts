@@ -83,8 +83,7 @@ describe('a process of stores', () => {
     },
   )
 
-  // skipped: in this way of taking faults, system calls on absent pages fail instead of waiting
-  it.skipIf(!servesSystemCalls)('has a thread pool of its own', async () => {
+  it('has a thread pool of its own', async () => {
     const end = await runProgram('pool-deadlock', { args: ['process'] })
     expect(end, end.stderr).toMatchObject({ code: 0, stdout: 'finished\n', timedOut: false })
   })

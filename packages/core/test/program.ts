@@ -3,14 +3,18 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { withoutWarning } from './fault-ways.ts'
+
+const faultWarning = /^umap: faults arrive by .*\n/gm
 
 /** How a program ended. */
 export interface ProgramEnd {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
+  /** Without `faultWarnings`. */
   readonly stderr: string
+  /** What a program says once where system calls on absent pages fail. */
+  readonly faultWarnings: readonly string[]
   /** The time limit came first. */
   readonly timedOut: boolean
 }
@@ -20,6 +24,8 @@ export interface ProgramOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
+  /** A program, with its arguments, that starts Node: one that takes rights away, say. */
+  readonly wrapper?: readonly string[]
   readonly timeoutMs?: number
   /** Called with every piece of standard error or output; may send signals. */
   readonly onOutput?: (text: string, child: ChildProcess) => void
@@ -29,7 +35,8 @@ export interface ProgramOptions {
 export function runProgram(name: string, options: ProgramOptions = {}): Promise<ProgramEnd> {
   const file = fileURLToPath(new URL(`./programs/${name}.mjs`, import.meta.url))
   const { args = [], env = {}, nodeArgs = [], timeoutMs = 20_000, onOutput } = options
-  const child = spawn(process.execPath, [...nodeArgs, file, ...args], {
+  const command = [...(options.wrapper ?? []), process.execPath, ...nodeArgs, file, ...args]
+  const child = spawn(command[0] as string, command.slice(1), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -50,7 +57,9 @@ export function runProgram(name: string, options: ProgramOptions = {}): Promise<
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(timer)
-      resolve({ code, signal, stdout, stderr: withoutWarning(stderr), timedOut })
+      const faultWarnings = stderr.match(faultWarning) ?? []
+      const rest = stderr.replaceAll(faultWarning, '')
+      resolve({ code, signal, stdout, stderr: rest, faultWarnings, timedOut })
     })
   })
 }

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import { umap } from '@umap/core'
 import { storeRef } from '@umap/store'
 import { faultyStoreOptions, slot } from '../stores/faulty-store.mjs'
+import { touchInPool } from './pool-touch.mjs'
 
 const { options, control } = faultyStoreOptions(1 << 20)
 const store = storeRef(new URL('../stores/faulty-store.mjs', import.meta.url), options)
@@ -12,7 +13,7 @@ const region = await umap({ store })
 Atomics.store(control, slot.hang, 1)
 // The file is not removed here: its inode is locked by the write that is blocked.
 const file = await open(process.argv[2], 'w')
-file.write(region.view(Uint8Array)).catch(() => undefined)
+touchInPool(region, region.view(Uint8Array), file).catch(() => undefined)
 while (Atomics.load(control, slot.reads) === 0) await new Promise((done) => setTimeout(done, 5))
 console.log('ready')
 process.exit(7)

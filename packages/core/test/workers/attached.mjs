@@ -31,6 +31,7 @@ const actions = {
   },
   wait: ({ index, value }) => Atomics.wait(region.view(Int32Array), index, value, 20_000),
   kind: () => region.buffer.constructor.name,
+  faultMode: () => region.stats().faultMode,
   flush: () => region.flush(),
   close: () => region.close(),
   end: () => process.exit(0),
