@@ -28,6 +28,8 @@ UniqueFd ExclusiveEpoll(std::initializer_list<int> fds) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   CHECK(epoll);
   for (const int fd : fds) {
+    // No userfaultfd: faults are signals then, and what they leave to fillers is posted.
+    if (fd < 0) continue;
     epoll_event event = {};
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
     event.data.fd = fd;
