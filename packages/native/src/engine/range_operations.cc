@@ -134,6 +134,11 @@ Status EvictPages(Pager& pager, Region& region, PageRange range) {
       victims.push_back(victim);
     } else if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 1) {
       TestPoint("before-abandon");
+      // Nobody may fill the page before the memory in its place is gone.
+      if (region.pool->placed()) {
+        region.buffer->PutFrames(*region.pool, frames);
+        frames.clear();
+      }
       pager.AbandonFill(region, page);
     }
   });

@@ -164,6 +164,7 @@ class Pager {
   void HandleFillError(Fill* fill, const Status& status);
   void SplitFill(Fill* fill);
   void FailFill(Fill* fill, const Status& status);
+  void GiveFramesBack(Fill* fill);
   void EndFill(Fill* fill, Status status);
 
   // map.cc
