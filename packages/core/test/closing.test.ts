@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PageBuffer, type Region, umap } from '@umap/core'
 import { memoryStore } from '@umap/store'
 import { describe, expect, it } from 'vitest'
-import { processResources, userfaultfdMappingFlags } from './process-resources.ts'
+import { processResources, regionMappingFlags } from './process-resources.ts'
 import { hostedFile, localFile, patternBytes, scratchFile } from './scratch.ts'
 
 const pageBytes = 4096
@@ -93,7 +93,7 @@ describe('close', () => {
     expect(after.descriptors).toBe(before.descriptors)
     expect(after.mappings - before.mappings).toBeLessThan(50)
     expect(after.addressBytes - before.addressBytes).toBeLessThan(64 * 2 ** 20)
-    expect(userfaultfdMappingFlags()).toEqual([])
+    expect(regionMappingFlags()).toEqual([])
   }, 120_000)
 
   it('gives them back where regions share a buffer and a store host', async () => {
@@ -141,7 +141,7 @@ describe('many regions', () => {
     expect(buffer.stats().residentBytesMax).toBeLessThanOrEqual(64 * pageBytes)
     await Promise.all(regions.map((region) => region.close()))
     expect(buffer.stats().regions).toBe(0)
-    expect(userfaultfdMappingFlags()).toEqual([])
+    expect(regionMappingFlags()).toEqual([])
   })
 })
 
@@ -149,7 +149,7 @@ describe('a region that is not closed', () => {
   it('is not copied by fork', async () => {
     await using region = await open()
     region.view(Uint8Array)[0] = 1
-    const flags = userfaultfdMappingFlags()
+    const flags = regionMappingFlags()
     expect(flags.length).toBeGreaterThan(0)
     for (const list of flags) expect(list).toContain('dc')
   })

@@ -22,11 +22,16 @@ export function processResources(): ProcessResources {
   }
 }
 
-/** Flags of every mapping of this process that has a userfaultfd, from /proc/self/smaps. */
-export function userfaultfdMappingFlags(): string[][] {
+/**
+ * Flags of every mapping of this process that holds pages of a region, from /proc/self/smaps: those
+ * that have a userfaultfd, and those of the memory files that regions have without one.
+ */
+export function regionMappingFlags(): string[][] {
   const smaps = readFileSync('/proc/self/smaps', 'utf8')
-  const flags = [...smaps.matchAll(/^VmFlags: (.*)$/gm)].map((match) => `${match[1]}`.trim())
-  return flags
-    .map((line) => line.split(' '))
-    .filter((list) => list.includes('um') || list.includes('uw'))
+  const mappings = smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+  return mappings.flatMap((mapping) => {
+    const flags = /^VmFlags: (.*)$/m.exec(mapping)?.[1]?.trim().split(' ') ?? []
+    const isPages = mapping.split('\n', 1)[0]?.includes('/memfd:umap-pages') === true
+    return isPages || flags.includes('um') || flags.includes('uw') ? [flags] : []
+  })
 }
