@@ -101,8 +101,10 @@ class ScriptedStore final : public Store {
   const std::string& label() const override { return label_; }
 
   TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length, MayWait) override {
+    // A signal handler may ask, and this is the answer that takes no lock.
+    if (!options_.ready) return TryReadOutcome::kWouldBlock;
     const std::lock_guard lock(mutex_);
-    if (!options_.ready || held_.contains(StoreOp::kRead)) return TryReadOutcome::kWouldBlock;
+    if (held_.contains(StoreOp::kRead)) return TryReadOutcome::kWouldBlock;
     if (script_ && !script_(StoreOp::kRead, offset, byte_length).ok()) {
       return TryReadOutcome::kWouldBlock;
     }

@@ -71,6 +71,8 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
         break;
       case PageState::kFilling:
         answered = entry.Replace(&word, word.With(kWanted));
+        // The first page of a window may still be on its way when its reader comes.
+        if (answered) ContinueReadAhead(region, page);
         break;
       case PageState::kEvicting:
         answered = entry.Replace(&word, word.With(kWaiters));
@@ -103,6 +105,13 @@ void Pager::AdmitTouch(Region& region, PageIndex page, const SignalFault& fault)
   region.counters.Add(Counter::kWriteProtectFaults);
   HandleWriteProtectFault(region, page);
   region.counters.AddFaultLatency(NowNs() - started_ns);
+}
+
+void Pager::ContinueReadAhead(Region& region, PageIndex page) {
+  // A store that is called in words cannot be called from here.
+  if (region.read_ahead_pages_max == 0 || !region.store->traits().blocking) return;
+  const ReadAheadPlan plan = read_ahead_.OnFault(region, page, ThisThread());
+  if (plan.fill_count > 0) FillAhead(region, plan);
 }
 
 // False: the page was somebody else's by then.

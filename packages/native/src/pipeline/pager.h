@@ -148,6 +148,7 @@ class Pager {
   static bool AnswerFault(const SignalFault& fault);
   bool AnswerTouch(Region& region, const SignalFault& fault);
   void AdmitTouch(Region& region, PageIndex page, const SignalFault& fault);
+  void ContinueReadAhead(Region& region, PageIndex page);
   bool FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns);
   void StartFillHere(Fill* fill);
 
