@@ -2,6 +2,7 @@
 #include "pipeline/read_ahead.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <vector>
 
@@ -16,8 +17,10 @@ constexpr uint32_t kStreakMin = 2;
 constexpr uint64_t kWindowBytesMin = 128 << 10;
 // A store that queues its calls is far away: there a larger request takes hardly longer.
 constexpr uint64_t kFarWindowBytesMin = 512 << 10;
-// Its windows are asked for in pieces, so that the first pages do not wait for the last ones.
-constexpr uint64_t kFarCallBytesMax = 1 << 20;
+// Its windows are asked for in so many pieces, none smaller than this, so that the first pages do not
+// wait for the last ones.
+constexpr uint64_t kFarPieces = 8;
+constexpr uint64_t kFarPieceBytesMin = 1 << 20;
 constexpr PageIndex kStrideWindowMax = 64;
 // A thread that comes back this near to where it was may be walking with a stride.
 constexpr int64_t kStrideMax = 4096;
@@ -28,6 +31,16 @@ constexpr uint64_t kStandbyPercent = 5;
 constexpr uint64_t kSilentFaultsMax = 1024;
 
 bool IsFar(const Region& region) { return region.store && !region.store->traits().blocking; }
+
+// The most pages that one call of a window reads; for a store that is far away a power of two, at
+// whose multiples the calls begin, as what it stores in pieces does.
+PageIndex RunPagesMax(const Region& region, uint64_t window_bytes) {
+  uint64_t bytes = region.store->traits().call_bytes_max;
+  if (IsFar(region)) {
+    bytes = std::bit_floor(std::min(bytes, std::max(kFarPieceBytesMin, window_bytes / kFarPieces)));
+  }
+  return static_cast<PageIndex>(std::max<uint64_t>(1, bytes / region.page_bytes));
+}
 
 }  // namespace
 
@@ -170,15 +183,14 @@ void ReadAhead::NoteFilled(const Region& region, const ReadAheadPlan& plan, Page
 void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
   region.counters.Add(Counter::kReadAheadUsedBytes, plan.used_count * region.page_bytes);
   const bool far = IsFar(region);
-  const uint64_t call_bytes_max = region.store->traits().call_bytes_max;
-  const auto run_max = static_cast<PageIndex>(std::max<uint64_t>(
-      1, (far ? std::min(call_bytes_max, kFarCallBytesMax) : call_bytes_max) / region.page_bytes));
+  const PageIndex run_max = RunPagesMax(region, plan.fill_count * region.page_bytes);
   PageIndex filled = 0;
   FillQueue fills;
   for (PageIndex i = 0; i < plan.fill_count;) {
     const auto page = static_cast<PageIndex>(plan.fill_first + plan.stride * int64_t{i});
     const bool parks = plan.stride != 1 || (i == 0 && plan.parks_first);
-    PageIndex count = parks ? 1 : std::min(run_max, plan.fill_count - i);
+    const PageIndex run = far ? run_max - page % run_max : run_max;
+    PageIndex count = parks ? 1 : std::min(run, plan.fill_count - i);
     const FillCause cause = parks ? FillCause::kReadAhead : FillCause::kWindow;
     Fill* const fill = ClaimAhead(region, page, &count, cause);
     if (fill) fills.Push(fill);
