@@ -17,8 +17,8 @@ constexpr uint32_t kStreakMin = 2;
 constexpr uint64_t kWindowBytesMin = 128 << 10;
 // A store that queues its calls is far away: there a larger request takes hardly longer.
 constexpr uint64_t kFarWindowBytesMin = 512 << 10;
-// Its windows are asked for in so many pieces, none smaller than this, so that the first pages do not
-// wait for the last ones.
+// Its windows are asked for in so many pieces, none smaller than this, so that the first pages do
+// not wait for the last ones.
 constexpr uint64_t kFarPieces = 8;
 constexpr uint64_t kFarPieceBytesMin = 1 << 20;
 constexpr PageIndex kStrideWindowMax = 64;
