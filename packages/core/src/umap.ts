@@ -27,11 +27,12 @@ import { leaseStore, type StoreLease } from './store-lease.ts'
  * Maps a store object, or a window of one, into an `ArrayBuffer`.
  *
  * Nothing is read before it is touched or prefaulted. The idea of paging in user space, and most
- * options, are LLNL UMap's; the mechanism is userfaultfd(2).
+ * options, are LLNL UMap's; the mechanism is userfaultfd(2), or mprotect(2) and SIGSEGV.
  *
  * Rejects with a `TypeError` or `RangeError` that names the option, and with a {@link UmapError}:
- * UMAP_UNSUPPORTED or UMAP_PERMISSION where this machine cannot do it, UMAP_STORE where the store
- * cannot be opened, UMAP_NO_MEMORY. The stack is that of the caller.
+ * UMAP_UNSUPPORTED or UMAP_PERMISSION where this machine cannot do it in the way that `faults` asks
+ * for, with the cause and what helps; UMAP_STORE where the store cannot be opened; UMAP_NO_MEMORY.
+ * The stack is that of the caller.
  */
 export function umap(
   options: UmapOptions & { readonly shared: true },

@@ -26,7 +26,7 @@ export function loadNative(): NativeBinding {
 
 function load(): NativeBinding {
   if (process.platform !== 'linux') {
-    throw unsupported(`umap needs Linux (userfaultfd), and this is ${process.platform}`)
+    throw unsupported(`umap needs Linux, and this is ${process.platform}`)
   }
   if (!existsSync(addonPath)) {
     throw unsupported(
