@@ -31,6 +31,8 @@
               '-fno-omit-frame-pointer',
               '-fvisibility=hidden',
             ],
+            # Nothing is bound in a signal handler.
+            'ldflags': ['-Wl,-z,now'],
             'cflags_cc': [
               '-std=c++20',
               '-fno-exceptions',

@@ -126,23 +126,19 @@ Status EvictPages(Pager& pager, Region& region, PageRange range) {
   Status status;
   if (region.writable) status = WriteBackPages(pager, region, range);
   Victims victims;
-  SlotRuns frames;
   region.table.ForEachResident(range.first, range.end, [&](PageIndex page) {
     Victim victim;
+    SlotRuns frames;
     uint32_t read_ahead_pages = 0;
     if (region.buffer->ClaimVictim(region, page, &victim)) {
       victims.push_back(victim);
     } else if (region.buffer->TakeStandby(region, page, 1, &frames, &read_ahead_pages) == 1) {
       TestPoint("before-abandon");
-      // Nobody may fill the page before the memory in its place is gone.
-      if (region.pool->placed()) {
-        region.buffer->PutFrames(*region.pool, frames);
-        frames.clear();
-      }
+      // Before the page can be claimed again: the frame may be its place.
+      region.buffer->PutFrames(*region.pool, frames);
       pager.AbandonFill(region, page);
     }
   });
-  region.buffer->PutFrames(*region.pool, frames);
   pager.EvictVictims(std::move(victims), false);
   pager.Unpark();
   return status;

@@ -1,6 +1,6 @@
-// The mapper over a userfaultfd: a region is private anonymous memory, whose pages the kernel copies
-// or moves in, atomically, and moves out. Faults are messages of the userfaultfd, or, where it was
-// opened for that, a SIGBUS on the thread that touches.
+// The mapper over a userfaultfd: a region is private anonymous memory, whose pages the kernel
+// copies or moves in, atomically, and moves out. Faults are messages of the userfaultfd, or, where
+// it was opened for that, a SIGBUS on the thread that touches.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,7 @@
-// How pages get into a region's memory and out of it: what the pipeline asks of the kernel, whatever
-// the way in which faults arrive. Thread-safe; a page is moved by whoever owns its state. Every
-// method may run in a signal handler on a thread that touched a page, save those that say otherwise.
+// How pages get into a region's memory and out of it: what the pipeline asks of the kernel,
+// whatever the way in which faults arrive. Thread-safe; a page is moved by whoever owns its state.
+// Every method may run in a signal handler on a thread that touched a page, save those that say
+// otherwise.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ class Mapper {
 
   virtual FaultMode mode() const = 0;
 
-  // Beginning and end; never in a signal handler. -------------------------------------------------
+  // Beginning and end; never in a signal handler.
 
   // Maps memory for the region's pages, all of them absent.
   virtual Status MapRegion(Region& region) = 0;

@@ -40,27 +40,14 @@ void Pager::RunFiller() {
     if (count == 0) fill = TakePosted();
     if (fill) {
       place.Leave();
-      RunPosted(fill);
+      fill->in_handler = false;
+      RunSlowFill(fill);
     } else if (count > 0) {
       place.NoteQuickFault();
     } else {
       place.AwaitWork();
     }
   }
-}
-
-void Pager::RunPosted(Fill* fill) {
-  Region& region = fill->region;
-  const ReadAheadPlan ahead = fill->ahead;
-  fill->in_handler = false;
-  if (ahead.fill_count == 0) {
-    RunSlowFill(fill);
-    return;
-  }
-  region.in_flight.fetch_add(1);
-  RunSlowFill(fill);
-  FillAhead(region, ahead);
-  region.in_flight.fetch_sub(1);
 }
 
 void Pager::RunSlowFill(Fill* fill) {
@@ -127,13 +114,7 @@ void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, p
   const int64_t started_ns = NowNs();
   PageEntry& entry = region.table[page];
   PageWord word = entry.Load();
-  ReadAheadPlan plan;
-  const bool unmapped = word.state() == PageState::kAbsent ||
-                        word.state() == PageState::kStandby ||
-                        word.state() == PageState::kFilling;
-  if (region.read_ahead_pages_max > 0 && unmapped) {
-    plan = read_ahead_.OnFault(region, page, thread_id);
-  }
+  const ReadAheadPlan plan = PlanAhead(region, page, thread_id);
   Fill* fill = nullptr;
   for (bool answered = false; !answered; word = entry.Load()) {
     switch (word.state()) {

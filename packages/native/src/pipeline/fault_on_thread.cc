@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "page/test_points.h"
 #include "pipeline/pager.h"
 
 namespace umap {
@@ -60,8 +61,11 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
   const int64_t started_ns = NowNs();
   const PageIndex page = region.PageAt(fault.address);
   const bool for_write = fault.access == FaultAccess::kWrite && region.writable;
+  TestPoint("fault-read");
   region.counters.Add(Counter::kFaults);
   PageEntry& entry = region.table[page];
+  const uint32_t wanted = kWanted | (for_write ? uint32_t{kWantedForWriting} : 0u);
+  const ReadAheadPlan plan = PlanAhead(region, page, ThisThread());
   for (bool answered = false; !answered;) {
     PageWord word = entry.Load();
     switch (word.state()) {
@@ -70,9 +74,7 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
         answered = FillTouched(region, page, for_write, started_ns);
         break;
       case PageState::kFilling:
-        answered = entry.Replace(&word, word.With(kWanted));
-        // The first page of a window may still be on its way when its reader comes.
-        if (answered) ContinueReadAhead(region, page);
+        answered = entry.Replace(&word, word.With(wanted));
         break;
       case PageState::kEvicting:
         answered = entry.Replace(&word, word.With(kWaiters));
@@ -85,6 +87,7 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
         answered = true;
     }
   }
+  if (plan.fill_count > 0) FillAhead(region, plan);
   if (IsMoving(entry.Load())) {
     const InterruptedSignals open(fault);
     const WaitingTouches::Announcement waiting(waiting_touches_, ThisThread());
@@ -107,30 +110,13 @@ void Pager::AdmitTouch(Region& region, PageIndex page, const SignalFault& fault)
   region.counters.AddFaultLatency(NowNs() - started_ns);
 }
 
-void Pager::ContinueReadAhead(Region& region, PageIndex page) {
-  // A store that is called in words cannot be called from here.
-  if (region.read_ahead_pages_max == 0 || !region.store->traits().blocking) return;
-  const ReadAheadPlan plan = read_ahead_.OnFault(region, page, ThisThread());
-  if (plan.fill_count > 0) FillAhead(region, plan);
-}
-
 // False: the page was somebody else's by then.
 bool Pager::FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns) {
-  ReadAheadPlan plan;
-  if (region.read_ahead_pages_max > 0) plan = read_ahead_.OnFault(region, page, ThisThread());
   Fill* const fill = ClaimFill(region, page, 1, FillCause::kFault);
   if (!fill) return false;
   fill->for_write = for_write;
   fill->started_ns = started_ns;
-  // A store that is called in words reads ahead from the filler that calls it.
-  const bool blocking = region.store->traits().blocking;
-  if (!blocking && plan.fill_count > 0) {
-    fill->ahead = plan;
-    Post(fill);
-    return true;
-  }
   StartFillHere(fill);
-  if (plan.fill_count > 0) FillAhead(region, plan);
   return true;
 }
 

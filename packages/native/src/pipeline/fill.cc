@@ -260,7 +260,7 @@ void Pager::SplitFill(Fill* fill) {
 void Pager::FailFill(Fill* fill, const Status& status) {
   Region& region = fill->region;
   PageEntry& entry = region.table[fill->first];
-  GiveFramesBack(fill);
+  GiveMemoryBack(fill);
   // 1. Nobody touches the page yet: it may be tried again by whoever does.
   PageWord word = entry.Load();
   constexpr uint32_t kAsked = kWanted | kWantedForWriting;
@@ -288,21 +288,21 @@ void Pager::AbandonFill(Region& region, PageIndex page) {
   region.NoteProgress();
 }
 
-// Before another may fill the pages: their memory may have its place.
-void Pager::GiveFramesBack(Fill* fill) {
-  if (fill->frames.empty()) return;
-  fill->region.buffer->PutFrames(*fill->region.pool, fill->frames);
+// REQUIRES: its pages are filling still. A frame may be the place of the page itself, where whoever
+// claims the page next would lose what he filled.
+void Pager::GiveMemoryBack(Fill* fill) {
+  Region& region = fill->region;
+  if (!fill->frames.empty()) region.buffer->PutFrames(*region.pool, fill->frames);
   fill->frames.clear();
+  if (fill->has_memory) region.buffer->ReturnMemory(BytesBesideFrames(*fill));
+  fill->has_memory = false;
 }
 
 void Pager::EndFill(Fill* fill, Status status) {
   Region& region = fill->region;
+  // Pages that still are filling end without an answer.
   if (!status.ok()) {
-    GiveFramesBack(fill);
-    if (fill->has_memory) {
-      region.buffer->ReturnMemory(BytesBesideFrames(*fill));
-    }
-    // Pages that still are filling end without an answer.
+    GiveMemoryBack(fill);
     for (PageIndex page = fill->first; page < fill->first + fill->count; page++) {
       if (IsGuess(fill->cause)) AbandonFill(region, page);
     }

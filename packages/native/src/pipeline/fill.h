@@ -10,7 +10,6 @@
 #include "page/frame_pool.h"
 #include "page/page_word.h"
 #include "pipeline/batch.h"
-#include "pipeline/read_ahead.h"
 #include "store/store.h"
 
 namespace umap {
@@ -59,8 +58,6 @@ struct Fill final : StoreCall, SlabAllocated<Fill> {
   bool waits = false;
   // It is driven by a signal handler: nothing may ask the heap for memory.
   bool in_handler = false;
-  // What is to be read ahead by the filler that gets this fill.
-  ReadAheadPlan ahead;
   uint32_t attempts = 0;
   // How often there was no memory for it.
   uint32_t refusals = 0;

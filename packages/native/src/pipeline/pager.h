@@ -148,7 +148,6 @@ class Pager {
   static bool AnswerFault(const SignalFault& fault);
   bool AnswerTouch(Region& region, const SignalFault& fault);
   void AdmitTouch(Region& region, PageIndex page, const SignalFault& fault);
-  void ContinueReadAhead(Region& region, PageIndex page);
   bool FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns);
   void StartFillHere(Fill* fill);
 
@@ -165,7 +164,7 @@ class Pager {
   void HandleFillError(Fill* fill, const Status& status);
   void SplitFill(Fill* fill);
   void FailFill(Fill* fill, const Status& status);
-  void GiveFramesBack(Fill* fill);
+  void GiveMemoryBack(Fill* fill);
   void EndFill(Fill* fill, Status status);
 
   // map.cc
@@ -175,6 +174,7 @@ class Pager {
   void Stage(Fill* fill);
 
   // read_ahead.cc
+  ReadAheadPlan PlanAhead(Region& region, PageIndex page, pid_t thread_id);
   void FillAhead(Region& region, const ReadAheadPlan& plan);
   Fill* ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 

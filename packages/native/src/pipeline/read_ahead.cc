@@ -180,6 +180,18 @@ void ReadAhead::NoteFilled(const Region& region, const ReadAheadPlan& plan, Page
   }
 }
 
+ReadAheadPlan Pager::PlanAhead(Region& region, PageIndex page, pid_t thread_id) {
+  if (region.read_ahead_pages_max == 0) return {};
+  switch (region.table[page].Load().state()) {
+    case PageState::kAbsent:
+    case PageState::kStandby:
+    case PageState::kFilling:
+      return read_ahead_.OnFault(region, page, thread_id);
+    default:
+      return {};
+  }
+}
+
 void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
   region.counters.Add(Counter::kReadAheadUsedBytes, plan.used_count * region.page_bytes);
   const bool far = IsFar(region);
@@ -198,10 +210,11 @@ void Pager::FillAhead(Region& region, const ReadAheadPlan& plan) {
     if (fill && !parks) filled += count;
     i += count;
   }
-  // All at once, so that a store that joins neighbouring calls has them together.
+  // All at once, so that a store that joins neighbouring calls has them together; not by a signal
+  // handler, which cannot call a store in words.
   while (!fills.empty()) {
     Fill* const fill = fills.Pop();
-    if (far) {
+    if (far && !AnsweredOnThread(region.mapper->mode())) {
       StartFill(fill);
     } else {
       Post(fill);
@@ -218,7 +231,7 @@ Fill* Pager::ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCa
     fill = ClaimFill(region, page, *count, cause);
   }
   *count = fill ? fill->count : 1;
-  if (fill && IsFar(region)) TakeMemoryFor(fill);
+  if (fill && IsFar(region) && !AnsweredOnThread(region.mapper->mode())) TakeMemoryFor(fill);
   return fill;
 }
 

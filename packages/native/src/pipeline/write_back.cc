@@ -66,19 +66,19 @@ PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, P
   return count;
 }
 
-// A pinned page counts as written again in any case. Where system calls cannot fault they must find
-// it open, so it stays that.
+// A pinned page may be written without a fault, by a device or a system call, so it counts as
+// written again, whether or not the pin outlives the write-back. Where system calls cannot fault
+// they must find it open.
 void Pager::ProtectRun(Region& region, PageIndex first, PageIndex count) {
-  if (ServesSystemCalls(region.mapper->mode()) || region.pinned_pages.load() == 0) {
-    region.mapper->Protect(region, first, count);
-    return;
-  }
-  const auto pinned = [&region](PageIndex page) { return region.table[page].Load().Has(kPinned); };
-  const PageIndex end = first + count;
-  for (PageIndex page = first, behind; page < end; page = behind) {
-    behind = page + 1;
-    while (behind < end && pinned(behind) == pinned(page)) behind++;
-    if (!pinned(page)) region.mapper->Protect(region, page, behind - page);
+  const bool any_pinned = region.pinned_pages.load() > 0;
+  const bool some_stay_open = any_pinned && !ServesSystemCalls(region.mapper->mode());
+  if (!some_stay_open) region.mapper->Protect(region, first, count);
+  for (PageIndex page = first; any_pinned && page < first + count; page++) {
+    if (region.table[page].Load().Has(kPinned)) {
+      region.table[page].SetFlag(kRewritten);
+    } else if (some_stay_open) {
+      region.mapper->Protect(region, page, 1);
+    }
   }
 }
 
@@ -87,7 +87,7 @@ void Pager::SettleWrittenPage(Region& region, PageIndex page, bool accepted) {
   for (PageWord word = entry.Load();;) {
     CHECK(word.state() == PageState::kWritingBack);
     const PageWord kept(word.bits() & kLasting);
-    // A pinned page may be written by a device without a fault: it is never called clean.
+    // A pinned page is never called clean.
     const bool dirty = !accepted || word.Has(kRewritten | kPinned);
     PageState next = dirty ? PageState::kDirty : PageState::kClean;
     // A fault is lifting the protection at this moment: it makes the page dirty when it is done.
