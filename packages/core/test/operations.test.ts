@@ -184,6 +184,37 @@ describe('discard', () => {
     expect([found[99], found[100], found[2 * pageBytes + 99]]).toEqual([9, 0, 0])
     expect(found[2 * pageBytes + 100]).toBe(9)
   })
+
+  it('zeroes parts of pages where no more may be pinned', async () => {
+    const file = scratchFile(patternBytes(byteLength))
+    const small = { bytes: 8 * pageBytes }
+    const region = await umap({
+      store: localFile(file),
+      access: 'read-write',
+      pageBytes,
+      buffer: small,
+    })
+    let count = 0
+    const pinAll = () => {
+      for (; ; count++) region.pin({ offset: count * pageBytes, byteLength: pageBytes })
+    }
+    expect(pinAll).toThrow(expect.objectContaining({ code: 'UMAP_NO_MEMORY' }))
+    expect(count).toBeGreaterThan(0)
+    await Promise.all(
+      [20, 30, 40, 50].map((page) => {
+        return region.discard({ offset: page * pageBytes + 100, byteLength: pageBytes })
+      }),
+    )
+    await region.close()
+    const found = readFileSync(file)
+    const bytes = patternBytes(byteLength)
+    for (const page of [20, 30, 40, 50]) {
+      const begin = page * pageBytes + 100
+      expect(found.subarray(begin, begin + pageBytes).every((byte) => byte === 0)).toBe(true)
+      expect(found[begin - 1]).toBe(bytes[begin - 1])
+      expect(found[begin + pageBytes]).toBe(bytes[begin + pageBytes])
+    }
+  })
 })
 
 describe('stats', () => {

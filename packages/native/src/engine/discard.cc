@@ -75,7 +75,8 @@ Status ZeroMappedBytes(Pager& pager, Region& region, uint64_t offset, uint64_t b
   const UniqueFd zeros(open("/dev/zero", O_RDONLY | O_CLOEXEC));
   if (!zeros) return SystemError(errno, "/dev/zero");
   const ByteRange range{offset, byte_length};
-  Status status = PinRange(pager, region, range);
+  // What the application has pinned must not make this fail.
+  Status status = PinRange(pager, region, range, PinLimit::kExceeded);
   if (!status.ok()) return status;
   for (uint64_t done = 0; done < byte_length && status.ok();) {
     const ssize_t count =

@@ -11,7 +11,7 @@ namespace umap {
 namespace {
 
 // Counts one pin more on each page; ENOMEM, and nothing is done, when that cannot be held.
-Status CountPins(Region& region, PageRange range) {
+Status CountPins(Region& region, PageRange range, PinLimit limit) {
   PageBuffer& buffer = *region.buffer;
   MutexLock lock(region.mutex);
   uint64_t fresh = 0;
@@ -20,7 +20,7 @@ Status CountPins(Region& region, PageRange range) {
   }
   const uint64_t bytes = fresh * region.page_bytes;
   const uint64_t pinned_before = buffer.pinned_bytes.fetch_add(bytes);
-  if (pinned_before + bytes > buffer.PinnableBytes()) {
+  if (limit == PinLimit::kKept && pinned_before + bytes > buffer.PinnableBytes()) {
     buffer.pinned_bytes.fetch_sub(bytes);
     return Status::Fail(ENOMEM, "the buffer can keep " + std::to_string(buffer.PinnableBytes()) +
                                     " bytes pinned, " + std::to_string(pinned_before) +
@@ -73,9 +73,9 @@ bool AdmitSystemCalls(Pager& pager, Region& region, PageIndex page) {
 
 }  // namespace
 
-Status PinRange(Pager& pager, Region& region, ByteRange range) {
+Status PinRange(Pager& pager, Region& region, ByteRange range, PinLimit limit) {
   const PageRange pages = PagesOf(region, range);
-  Status status = CountPins(region, pages);
+  Status status = CountPins(region, pages, limit);
   if (!status.ok()) return status;
   // An eviction that had begun before may still take a page; then it is filled once more.
   for (bool resident = false; !resident;) {
@@ -116,7 +116,7 @@ void UnpinAll(Region& region) {
 
 Status Pin(const std::shared_ptr<Region>& region, ByteRange range) {
   const SignalsBlocked blocked;
-  return PinRange(EngineState::Get().pager(), *region, range);
+  return PinRange(EngineState::Get().pager(), *region, range, PinLimit::kKept);
 }
 
 void Unpin(const std::shared_ptr<Region>& region, ByteRange range) {

@@ -36,8 +36,17 @@ Status EvictPages(Pager& pager, Region& region, PageRange range);
 Status DiscardRange(Pager& pager, Region& region, ByteRange range);
 // Drops everything that is resident. REQUIRES: nobody touches the region, nothing of it is dirty.
 void DropPages(Pager& pager, Region& region);
+
+enum class PinLimit : uint8_t {
+  // ENOMEM where the buffer could hold no more pins beside it.
+  kKept,
+  // For one page and a moment: the reserve that the limit leaves to faults serves this one too, and
+  // whoever holds such a pin waits for no other memory.
+  kExceeded,
+};
+
 // Makes the range resident, and keeps it so until it is unpinned as often.
-Status PinRange(Pager& pager, Region& region, ByteRange range);
+Status PinRange(Pager& pager, Region& region, ByteRange range, PinLimit limit);
 void UnpinRange(Region& region, ByteRange range);
 // Takes every pin of the region back.
 void UnpinAll(Region& region);
