@@ -223,11 +223,18 @@ void AliasMapper::MakeRoom() {
       hand_page_ = 0;
       continue;
     }
+    // Where nothing is resident nothing is open.
+    const PageIndex skipped = region.table.EmptyFrom(hand_page_);
+    if (skipped > 0) {
+      hand_page_ += skipped;
+      pages_left -= std::min<uint64_t>(skipped, pages_left);
+      continue;
+    }
     const PageIndex count = std::min(kStretchPages, region.page_count - hand_page_);
     const int64_t added = MemoryOf(region).rights.MappingsAdded(hand_page_, count, Right::kNone);
     if (-added >= kMappingsWorthClosing) CloseStretch(region, hand_page_, count);
     hand_page_ += count;
-    pages_left -= count;
+    pages_left -= std::min<uint64_t>(count, pages_left);
   }
 }
 

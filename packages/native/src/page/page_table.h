@@ -3,6 +3,7 @@
 // mostly empty region skips what is empty. Any thread, no lock.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,12 @@ class PageTable {
 
   uint64_t CountResident() const { return Count(&Chunk::resident); }
   uint64_t CountDirty() const { return Count(&Chunk::dirty); }
+
+  // How many pages from `page` on are in a chunk without resident pages.
+  PageIndex EmptyFrom(PageIndex page) const {
+    if (chunks_[page / kChunkPages].resident.load() != 0) return 0;
+    return std::min(kChunkPages - page % kChunkPages, page_count_ - page);
+  }
 
   // Calls visit(page) for each page of [first, end) whose chunk has resident, or dirty, pages.
   template <typename Visit>
