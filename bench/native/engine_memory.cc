@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "engine/engine.h"
@@ -30,6 +31,28 @@ void Await(const char* what, Start start) {
   changed.wait(lock, [&] { return done; });
 }
 
+struct Way {
+  const char* name;
+  FaultChoice choice;
+  bool user_mode;
+};
+
+constexpr Way kWays[] = {
+    {"auto", FaultChoice::kAuto, false},
+    {"userfaultfd", FaultChoice::kUserfaultfd, false},
+    {"userfaultfd-user-mode", FaultChoice::kUserfaultfd, true},
+    {"signal", FaultChoice::kSignal, false},
+    {"in-thread", FaultChoice::kInThread, false},
+};
+
+const Way& WayNamed(const std::string& name) {
+  for (const Way& way : kWays) {
+    if (name == way.name) return way;
+  }
+  Fail("--faults is auto, userfaultfd, userfaultfd-user-mode, signal or in-thread, not \"%s\"",
+       name.c_str());
+}
+
 class EngineMemory final : public Memory {
  public:
   explicit EngineMemory(const Options& options) {
@@ -47,14 +70,23 @@ class EngineMemory final : public Memory {
     region.store = OpenFileStore(store, &status);
     if (!status.ok()) Fail("%s", status.message.c_str());
     // 2. The region.
+    const Way& way = WayNamed(options.faults);
+    EngineOptions engine;
+    engine.kernel_faults_denied = way.user_mode;
+    ConfigureEngine(engine);
     BufferOptions buffer;
     buffer.budget_bytes = options.buffer_bytes;
     buffer_ = region.buffer = CreateBuffer(buffer);
     region.writable = options.writable;
     region.page_bytes = options.page_bytes;
     region.byte_length = options.file_bytes;
+    region.faults = way.choice;
     status = OpenRegion(region, &region_);
     if (!status.ok()) Fail("%s", status.message.c_str());
+    const char* const got = NameOf(StatsOf(*region_).fault_mode);
+    if (way.choice != FaultChoice::kAuto && options.faults != got) {
+      Fail("the region got %s instead of %s", got, options.faults.c_str());
+    }
   }
   ~EngineMemory() override {
     Await("close", [&](Callback done) { Close(region_, std::move(done)); });
@@ -66,6 +98,10 @@ class EngineMemory final : public Memory {
     Await("prefault", [&](Callback done) {
       Prefault(region_, {{0, byte_length}}, std::move(done));
     });
+  }
+
+  bool faults_are_signals() const override {
+    return AnsweredOnThread(StatsOf(*region_).fault_mode);
   }
 
   void Check() const override {

@@ -40,7 +40,9 @@ int64_t FaultCount() {
 }
 
 // Touches each offset once; the latencies of those touches that faulted.
-std::vector<int64_t> TouchAll(const uint8_t* data, const std::vector<uint64_t>& offsets) {
+std::vector<int64_t> TouchAll(const Memory& memory, const std::vector<uint64_t>& offsets) {
+  const uint8_t* const data = memory.data();
+  const bool all_fault = memory.faults_are_signals();
   std::vector<int64_t> latencies_ns;
   // Touched here, so that storing a latency never faults.
   latencies_ns.resize(offsets.size());
@@ -52,7 +54,7 @@ std::vector<int64_t> TouchAll(const uint8_t* data, const std::vector<uint64_t>& 
     const int64_t latency_ns = NowNs() - started_ns;
     if (word != WordAt(offset / kWordBytes)) Fail("wrong bytes at offset %lu", offset);
     const int64_t faults_before = std::exchange(faults, FaultCount());
-    if (faults > faults_before) latencies_ns.push_back(latency_ns);
+    if (all_fault || faults > faults_before) latencies_ns.push_back(latency_ns);
   }
   if (latencies_ns.empty()) Fail("no touch faulted");
   return latencies_ns;
@@ -64,7 +66,7 @@ void RunFault(const Options& options) {
   const std::vector<uint64_t> offsets = ChooseOffsets(options);
   const std::unique_ptr<Memory> memory = OpenMemory(options);
   memory->BeginRandom(0);
-  std::vector<int64_t> latencies_ns = TouchAll(memory->data(), offsets);
+  std::vector<int64_t> latencies_ns = TouchAll(*memory, offsets);
   memory->Check();
   const double sum_ns = std::accumulate(latencies_ns.begin(), latencies_ns.end(), 0.0);
   std::sort(latencies_ns.begin(), latencies_ns.end());

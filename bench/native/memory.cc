@@ -8,6 +8,10 @@ namespace umap::bench {
 std::unique_ptr<Memory> OpenMemory(const Options& options) {
   if (options.memory == "engine") return OpenEngineMemory(options);
   if (options.memory.starts_with("mmap")) return OpenMmapMemory(options);
+  if (options.memory.starts_with("floor-in-thread") ||
+      options.memory.starts_with("floor-signal")) {
+    return OpenSignalFloorMemory(options);
+  }
   if (options.memory.starts_with("floor")) return OpenFloorMemory(options);
   Fail("no memory is named %s", options.memory.c_str());
 }

@@ -23,7 +23,10 @@ uint64_t ParseNumber(const std::string& name, const std::string& text) {
 Options ParseOptions(int argc, char** argv) {
   Options options;
   const std::map<std::string, std::string*> texts = {
-      {"--file", &options.file}, {"--memory", &options.memory}, {"--cgroup", &options.cgroup}};
+      {"--file", &options.file},
+      {"--memory", &options.memory},
+      {"--faults", &options.faults},
+      {"--cgroup", &options.cgroup}};
   const std::map<std::string, uint64_t*> numbers = {
       {"--file-bytes", &options.file_bytes},     {"--buffer-bytes", &options.buffer_bytes},
       {"--page-bytes", &options.page_bytes},     {"--threads", &options.threads},

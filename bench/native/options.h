@@ -12,6 +12,8 @@ struct Options {
   std::string file;
   // What stands behind the touched addresses: see memory.h.
   std::string memory = "engine";
+  // How the engine takes faults: auto, userfaultfd, userfaultfd-user-mode, signal, in-thread.
+  std::string faults = "auto";
   uint64_t file_bytes = 0;
   uint64_t buffer_bytes = 0;
   uint64_t page_bytes = 4096;

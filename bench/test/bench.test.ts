@@ -43,8 +43,8 @@ describe('the benchmark', () => {
     expect(exitCode).toBe(0)
     const rows = JSON.parse(readFileSync(json, 'utf8'))
     expect(rows.map(({ scenario }: { scenario: string }) => scenario)).toEqual([
-      ...Array(12).fill('fault'),
-      ...Array(8).fill('random'),
+      ...Array(51).fill('fault'),
+      ...Array(26).fill('random'),
       ...Array(6).fill('scan'),
     ])
     for (const row of rows) {
