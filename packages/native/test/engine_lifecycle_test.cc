@@ -1,6 +1,8 @@
 // Limits and ends: budgets that hold whatever shares them, very many and very large regions, odd
 // sizes, memory pressure, and that nothing is left when regions are closed.
 #include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include <fstream>
 
@@ -324,6 +326,25 @@ TEST(hundreds_of_openings_and_closings_leave_nothing_behind) {
   // The allocator's arenas and cached stacks come and go by a few; a leak would be one a cycle.
   EXPECT_LE(LinesOf("/proc/self/maps"), mappings + 60);
   EXPECT_LE(ResidentKiB(), resident + kAllocatorSlackKiB);
+}
+
+TEST(a_child_process_that_touches_a_region_ends) {
+  const DataFile file(16 * 4096);
+  Mapped region(file, BufferOf(64 * 1024), {.page_bytes = 4096});
+  EXPECT_EQ(region.words()[0], DataFile::WordAt(0));
+  for (const uint64_t page : {0, 1}) {
+    std::fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+      // It inherits neither memory nor engine, and must not wait for what nobody brings.
+      signal(SIGALRM, SIG_DFL);
+      alarm(20);
+      _exit(static_cast<int>(region.words()[page * 512] & 1));
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+  }
 }
 
 }  // namespace

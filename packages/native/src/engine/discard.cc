@@ -46,12 +46,15 @@ PageWord ClaimAny(Pager& pager, Region& region, PageIndex page) {
   }
 }
 
-// Gives up the page's memory and its place in the books. REQUIRES: it is claimed; `was` says what.
+bool IsMapped(PageWord word) {
+  return word.state() == PageState::kClean || word.state() == PageState::kDirty;
+}
+
+// Gives up the page's place in the books. REQUIRES: it is claimed; `was` says what, and its memory
+// is gone.
 void ForgetClaimed(Region& region, PageIndex page, PageWord was) {
-  if (was.state() == PageState::kFailed) region.mapper->Unpoison(region, page, 1);
-  if (was.state() != PageState::kClean && was.state() != PageState::kDirty) return;
+  if (!IsMapped(was)) return;
   if (was.state() == PageState::kDirty) region.NoteClean(page);
-  region.mapper->Release(region, page, 1);
   if (was.Has(kZero)) region.zero_pages.fetch_sub(1);
   region.buffer->Forget(region, page, !was.Has(kZero));
 }
@@ -95,7 +98,10 @@ Status DiscardPages(Pager& pager, Region& region, PageRange range) {
     const PageIndex end = first + std::min(kPagesAtOnce, range.end - first);
     // 1. Nobody gets at the pages, and what was in them is gone.
     for (PageIndex page = first; page < end; page++) {
-      ForgetClaimed(region, page, ClaimAny(pager, region, page));
+      const PageWord was = ClaimAny(pager, region, page);
+      if (was.state() == PageState::kFailed) region.mapper->Unpoison(region, page, 1);
+      if (IsMapped(was)) region.mapper->Release(region, page, 1);
+      ForgetClaimed(region, page, was);
     }
     TestPoint("before-discard");
     // 2. The store forgets them.
@@ -131,6 +137,8 @@ Status DiscardRange(Pager& pager, Region& region, ByteRange range) {
 }
 
 void DropPages(Pager& pager, Region& region) {
+  // All memory in one call, then the books.
+  if (region.page_count > 0) region.mapper->Release(region, 0, region.page_count);
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;

@@ -16,6 +16,7 @@
 #include "os/fault_signal.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ucontext.h>
 
@@ -124,7 +125,8 @@ bool Answer(const FaultCause& cause, const siginfo_t& info, void* context) {
   if (!cause.is_curable) return false;
   const SignalFault fault = {reinterpret_cast<uint64_t>(info.si_addr), cause.access,
                              info.si_signo, context};
-  return g_handler.load(std::memory_order_acquire)(fault);
+  const FaultHandler handler = g_handler.load(std::memory_order_acquire);
+  return handler && handler(fault);
 }
 
 void Deliver(int generation, siginfo_t* info, void* context) {
@@ -237,7 +239,11 @@ Status InstallFaultSignals(FaultHandler handler) {
   MutexLock lock(g_install_mutex);
   const FaultHandler before = g_handler.exchange(handler, std::memory_order_release);
   CHECK(before == nullptr || before == handler);
-  if (before == nullptr) KeepLoaded();
+  if (before == nullptr) {
+    KeepLoaded();
+    // A child process has no regions and no engine: a touch of what is not there ends it.
+    pthread_atfork(nullptr, nullptr, [] { g_handler.store(nullptr); });
+  }
   for (const int signal : kSignals) {
     Status status = PutInFront(signal);
     if (!status.ok()) return status;
