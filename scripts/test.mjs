@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { audit, auditExitCodes } from './audit.mjs'
 import { run, runNode } from './child.mjs'
+import { testConfined } from './confined-tests.mjs'
 import { prepareOrExit } from './prepare.mjs'
 import { installS3Server } from './s3-server.mjs'
 
@@ -15,6 +16,7 @@ const steps = [
   { name: 'audit', start: async () => (audit() === auditExitCodes.found ? 1 : 0) },
   { name: 'S3 server for the tests', start: installS3Server },
   { name: 'C++ tests', start: () => run('npm', ['run', '--silent', 'test:native']) },
+  { name: 'model test and demo, confined', start: testConfined },
   {
     name: 'TypeScript tests',
     start: () => runNode('node_modules/vitest/vitest.mjs', ['run', ...process.argv.slice(2)]),

@@ -204,7 +204,9 @@ TEST(a_window_of_a_store_that_queues_comes_in_pieces_and_is_used) {
     // Nothing was pushed out before it was read.
     EXPECT_LE(region.stats().fill_bytes, kPages * 4096 + (kPages * 4096) / 8);
   }
-  EXPECT_GT(longest, 512u << 10);
+  // Where the touching thread cannot call the store, a window waits for the next fault on a page
+  // that nobody fills.
+  if (ReadsMessages()) EXPECT_GT(longest, 512u << 10);
   EXPECT_LE(longest, 1u << 20);
 }
 

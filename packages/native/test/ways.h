@@ -34,6 +34,9 @@ inline bool ReadsMessages() {
 // Pages are moved or copied by userfaultfd; else they are shown by mprotect(2).
 inline bool UsesUserfaultfd() { return Way() != FaultMode::kSignal; }
 
+// In ways beside the machine's own, what is the same in all of them need not be shown again.
+inline bool IsBrief() { return std::getenv("UMAP_TEST_BRIEF") != nullptr; }
+
 constexpr const char* kNotServed = "system calls on absent pages are not served in this way";
 constexpr const char* kNoMessages = "faults are no messages in this way";
 constexpr const char* kNoUserfaultfd = "this way does without userfaultfd";
