@@ -12,8 +12,8 @@ import { root } from './child.mjs'
 
 // What a region promises, over each kind of store, and every end of threads and processes.
 const everything = [
-  'packages/core/test/{attach,closing,deadlocks,exits,fault-ways,foreign-signals,host-hangs}.test.ts',
-  'packages/core/test/{host-places,host-process,javascript-stores,model,model-stores}.test.ts',
+  'packages/core/test/{attach,closing,deadlocks,exits,fault-ways,host-hangs}.test.ts',
+  'packages/core/test/{host-places,javascript-stores,model,model-stores}.test.ts',
   'packages/core/test/{operations,persistence,region-events,system-calls,trouble}.test.ts',
   'packages/core/test/{sparse-file,with-resident}.test.ts',
   'packages/native/test/{environment-ends,region-memory,store-hosts}.test.ts',
@@ -22,7 +22,7 @@ const everything = [
 ]
 // Beside the signal's, whose handler it shares: what differs, and what nobody wants to be wrong.
 const essentials = [
-  'packages/core/test/{attach,exits,fault-ways,model,operations,system-calls}.test.ts',
+  'packages/core/test/{attach,exits,fault-ways,model,operations}.test.ts',
   'packages/core/test/{trouble,with-resident}.test.ts',
 ]
 
