@@ -247,6 +247,23 @@ TEST(a_pin_waits_for_an_eviction_under_way_and_holds_the_page) {
   Unpin(scene.region.region(), {3 * kPage, kPage});
 }
 
+TEST(a_page_that_is_unpinned_during_its_write_back_stays_dirty) {
+  Scene scene;
+  EXPECT_OK(Pin(scene.region.region(), {3 * kPage, kPage}));
+  scene.word(3) = 1;
+  scene.store->Hold(StoreOp::kWrite);
+  Aside flush([&] { CHECK(scene.region.Flush().ok()); });
+  scene.store->AwaitCalls(StoreOp::kWrite, 1);
+  // Who pinned it for system calls may have left it open: this write raises no fault.
+  Unpin(scene.region.region(), {3 * kPage, kPage});
+  scene.word(3) = 2;
+  scene.store->LetGo(StoreOp::kWrite);
+  flush.Join();
+  EXPECT_OK(scene.region.Evict());
+  EXPECT_EQ(scene.stored(3), 2u);
+  EXPECT_EQ(scene.word(3), 2u);
+}
+
 TEST(faults_on_a_range_that_is_being_discarded_see_the_hole) {
   for (const bool can_discard : {true, false}) {
     Scene scene(32, {.can_discard = can_discard});
