@@ -137,12 +137,21 @@ Status DiscardRange(Pager& pager, Region& region, ByteRange range) {
 }
 
 void DropPages(Pager& pager, Region& region) {
-  // All memory in one call, then the books.
-  if (region.page_count > 0) region.mapper->Release(region, 0, region.page_count);
+  // 1. Each page is ours: an eviction under way ends, and no other begins.
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;
-    ForgetClaimed(region, page, ClaimAny(pager, region, page));
+    const PageWord was = ClaimAny(pager, region, page);
+    if (was.state() == PageState::kDirty) region.NoteClean(page);
+    if (!IsMapped(was)) region.table[page].MoveTo(PageState::kAbsent, kLasting);
+  });
+  // 2. All memory in one call.
+  if (region.page_count > 0) region.mapper->Release(region, 0, region.page_count);
+  // 3. The books.
+  region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
+    const PageWord word = region.table[page].Load();
+    if (word.state() != PageState::kEvicting) return;
+    ForgetClaimed(region, page, word.In(PageState::kClean));
     region.table[page].MoveTo(PageState::kAbsent, kLasting);
   });
 }

@@ -2,6 +2,8 @@
 #include "page/test_points.h"
 
 #include <map>
+#include <memory>
+#include <string_view>
 
 #include "os/mutex.h"
 
@@ -14,28 +16,30 @@ namespace {
 Mutex g_mutex;
 
 // Never destroyed: engine threads may reach a point while the process ends.
-std::map<std::string, std::function<void()>>& Hooks() {
-  static auto* hooks = new std::map<std::string, std::function<void()>>();
+// Looking one up asks for no memory, which a signal handler could not have.
+using Hook = std::shared_ptr<const std::function<void()>>;
+std::map<std::string, Hook, std::less<>>& Hooks() {
+  static auto* hooks = new std::map<std::string, Hook, std::less<>>();
   return *hooks;
 }
 
 }  // namespace
 
 void RunTestPoint(const char* name) {
-  std::function<void()> hook;
+  Hook hook;
   {
     MutexLock lock(g_mutex);
-    const auto found = Hooks().find(name);
+    const auto found = Hooks().find(std::string_view(name));
     if (found == Hooks().end()) return;
     hook = found->second;
   }
-  hook();
+  (*hook)();
 }
 
 void SetTestPoint(const std::string& name, std::function<void()> hook) {
   MutexLock lock(g_mutex);
   if (hook) {
-    Hooks()[name] = std::move(hook);
+    Hooks()[name] = std::make_shared<const std::function<void()>>(std::move(hook));
   } else {
     Hooks().erase(name);
   }
