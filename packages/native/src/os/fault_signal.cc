@@ -3,7 +3,7 @@
 // makes these calls and no others; all are in signal-safety(7) or are system calls:
 //
 //   pthread_sigmask   every signal is blocked while the FaultHandler runs; InterruptedSignals
-//   sigfillset, sigaddset, sigemptyset, memcpy
+//   sigfillset, sigaddset, sigdelset, sigemptyset, memcpy
 //   sigaction         back to the default, before the end of the process
 //   getpid, gettid, rt_tgsigqueueinfo, tgkill    the same; by syscall(2)
 //
@@ -136,6 +136,9 @@ void Deliver(int generation, siginfo_t* info, void* context) {
   // 1. The kernel has blocked all signals, unless a foreign handler in front of ours called it.
   sigset_t all, before;
   sigfillset(&all);
+  // No thread ever has these blocked.
+  sigdelset(&all, SIGKILL);
+  sigdelset(&all, SIGSTOP);
   sigemptyset(&before);
   pthread_sigmask(SIG_SETMASK, &all, &before);
 
