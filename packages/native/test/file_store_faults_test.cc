@@ -176,7 +176,8 @@ TEST(io_errors_are_retryable_and_named) {
   const AlignedBytes bytes(65'536, 0x66);
   EXPECT_OK(Write(store.get(), 0, bytes.data(), 65'536));
   OnOwnThread([&] {
-    EXPECT_TRUE(FailSystemCall(SYS_preadv, EIO) && FailSystemCall(SYS_pwritev, EIO));
+    EXPECT_TRUE(FailSystemCall(SYS_pread64, EIO) && FailSystemCall(SYS_preadv, EIO) &&
+                FailSystemCall(SYS_pwritev, EIO));
     const Status read = Read(store.get(), 4096, bytes.data(), 8192).status;
     EXPECT_EQ(read.error, EIO);
     EXPECT_TRUE(read.retryable);

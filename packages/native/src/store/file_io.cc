@@ -11,6 +11,12 @@
 namespace umap {
 namespace {
 
+// The usual read has one piece, for which the kernel has a shorter way.
+ssize_t ReadAt(int fd, const iovec* iovecs, int count, off_t offset) {
+  if (count == 1) return pread(fd, iovecs->iov_base, iovecs->iov_len, offset);
+  return preadv(fd, iovecs, count, offset);
+}
+
 // The source of a write-back is memory that the application may write at the same time: the pager
 // notices, and writes it again. TSan would call it a race where it intercepts pwritev.
 ssize_t WriteAt(int fd, const iovec* iovecs, int count, off_t offset) {
@@ -64,7 +70,7 @@ TransferResult Transfer(TransferKind kind, int fd, IovecCursor* cursor, uint64_t
     if (part.empty()) return {EINVAL, done};
     const int count = static_cast<int>(part.size());
     const off_t position = static_cast<off_t>(offset + done);
-    const ssize_t moved = kind == TransferKind::kRead ? preadv(fd, part.data(), count, position)
+    const ssize_t moved = kind == TransferKind::kRead ? ReadAt(fd, part.data(), count, position)
                                                       : WriteAt(fd, part.data(), count, position);
     if (moved < 0) {
       if (errno == EINTR) continue;
