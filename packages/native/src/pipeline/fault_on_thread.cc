@@ -3,11 +3,13 @@
 // goes to a filler, and the thread waits until the page has moved on.
 //
 // Runs in a signal handler. Beside what os/fault_signal.cc lists it makes these calls, all of them
-// system calls or async-signal-safe: futex, clock_gettime, gettid, sched_getcpu, sched_yield,
-// nanosleep, write (to an eventfd), ioctl (of a userfaultfd), mprotect, madvise, mmap (by a slab),
-// preadv2, pread, lseek, fstat (by a file store). Locks are futexes; the code that was interrupted
-// holds none of them, for engine code never touches an absent page, and the engine's functions
-// block signals on the threads of applications. No memory from the heap, no thread-local variable.
+// system calls or async-signal-safe: futex, clock_gettime, gettid, pthread_self, sched_getcpu,
+// sched_yield, nanosleep, write (to an eventfd), ioctl (of a userfaultfd), mprotect, madvise, mmap
+// (by a slab), preadv2, preadv, pread, lseek, fstat (by a file store). Locks are futexes; the code
+// that was interrupted holds none of them, for engine code never touches an absent page, and the
+// engine's functions block signals on the threads of applications. No memory from the heap, no
+// thread-local variable.
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,6 +36,9 @@ bool IsMoving(PageWord word) {
 }
 
 pid_t ThisThread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
+
+// Tells threads apart without a system call.
+uint64_t ThreadKey() { return uint64_t{reinterpret_cast<uintptr_t>(pthread_self())}; }
 
 }  // namespace
 
@@ -65,7 +70,7 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
   region.counters.Add(Counter::kFaults);
   PageEntry& entry = region.table[page];
   const uint32_t wanted = kWanted | (for_write ? uint32_t{kWantedForWriting} : 0u);
-  const ReadAheadPlan plan = PlanAhead(region, page, ThisThread());
+  const ReadAheadPlan plan = PlanAhead(region, page, ThreadKey());
   for (bool answered = false; !answered;) {
     PageWord word = entry.Load();
     switch (word.state()) {

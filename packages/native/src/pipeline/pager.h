@@ -174,7 +174,7 @@ class Pager {
   void Stage(Fill* fill);
 
   // read_ahead.cc
-  ReadAheadPlan PlanAhead(Region& region, PageIndex page, pid_t thread_id);
+  ReadAheadPlan PlanAhead(Region& region, PageIndex page, uint64_t thread);
   void FillAhead(Region& region, const ReadAheadPlan& plan);
   Fill* ClaimAhead(Region& region, PageIndex page, PageIndex* count, FillCause cause);
 

@@ -44,13 +44,13 @@ PageIndex RunPagesMax(const Region& region, uint64_t window_bytes) {
 
 }  // namespace
 
-ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread_id) {
+ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, uint64_t thread) {
   Stream* oldest = &streams_[0];
   Stream* nearest = nullptr;
   int64_t nearest_distance = kStrideMax + 1;
   for (Stream& stream : streams_) {
     if (stream.used < oldest->used) oldest = &stream;
-    if (stream.region_number != region.number || stream.thread_id != thread_id) continue;
+    if (stream.region_number != region.number || stream.thread != thread) continue;
     const int64_t step = int64_t{page} - stream.last;
     // 1. As predicted: the next page, one inside the window, or the next of a stride.
     if (stream.streak > 0 && step == stream.stride) return &stream;
@@ -71,7 +71,7 @@ ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, pid_t thread
   *stream = Stream();
   stream->region_number = region.number;
   stream->buffer = region.buffer.get();
-  stream->thread_id = thread_id;
+  stream->thread = thread;
   stream->last = page;
   return stream;
 }
@@ -157,9 +157,9 @@ ReadAheadPlan ReadAhead::Strided(Region& region, Stream* stream, PageIndex page)
   return plan;
 }
 
-ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, pid_t thread_id) {
+ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, uint64_t thread) {
   MutexLock lock(mutex_);
-  Stream* stream = Match(region, page, thread_id);
+  Stream* stream = Match(region, page, thread);
   stream->used = ++clock_;
   if (stream->last == page && stream->streak == 0) return {};
   stream->streak++;
@@ -180,13 +180,13 @@ void ReadAhead::NoteFilled(const Region& region, const ReadAheadPlan& plan, Page
   }
 }
 
-ReadAheadPlan Pager::PlanAhead(Region& region, PageIndex page, pid_t thread_id) {
+ReadAheadPlan Pager::PlanAhead(Region& region, PageIndex page, uint64_t thread) {
   if (region.read_ahead_pages_max == 0) return {};
   switch (region.table[page].Load().state()) {
     case PageState::kAbsent:
     case PageState::kStandby:
     case PageState::kFilling:
-      return read_ahead_.OnFault(region, page, thread_id);
+      return read_ahead_.OnFault(region, page, thread);
     default:
       return {};
   }

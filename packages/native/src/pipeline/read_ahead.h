@@ -36,8 +36,9 @@ struct ReadAheadPlan {
 
 class ReadAhead {
  public:
-  // A thread faulted on a page that is not mapped. REQUIRES: region.read_ahead_pages_max > 0.
-  ReadAheadPlan OnFault(Region& region, PageIndex page, pid_t thread_id);
+  // A thread faulted on a page that is not mapped; `thread` only tells threads apart.
+  // REQUIRES: region.read_ahead_pages_max > 0.
+  ReadAheadPlan OnFault(Region& region, PageIndex page, uint64_t thread);
   // How many pages of a plan's new window were really absent, and filled.
   void NoteFilled(const Region& region, const ReadAheadPlan& plan, PageIndex count);
 
@@ -46,7 +47,7 @@ class ReadAhead {
     uint64_t region_number = 0;
     // Only compared: it may be gone.
     const PageBuffer* buffer = nullptr;
-    pid_t thread_id = 0;
+    uint64_t thread = 0;
     PageIndex last = 0;
     int64_t stride = 0;
     // Faults in a row that came as predicted.
@@ -60,7 +61,7 @@ class ReadAhead {
     uint64_t used = 0;
   };
 
-  Stream* Match(Region& region, PageIndex page, pid_t thread_id) REQUIRES(mutex_);
+  Stream* Match(Region& region, PageIndex page, uint64_t thread) REQUIRES(mutex_);
   uint64_t WindowBytesMax(const Region& region) const REQUIRES(mutex_);
   void Resize(Region& region, Stream* stream) REQUIRES(mutex_);
   ReadAheadPlan Sequential(Region& region, Stream* stream, PageIndex page) REQUIRES(mutex_);
