@@ -21,6 +21,14 @@ BufferLimits LimitsOf(uint64_t bytes) {
   return limits;
 }
 
+constexpr const char* kNoFrames =
+    "the frames of these books need a userfaultfd, which is refused here";
+
+bool HasUserfaultfd() {
+  Userfaultfd uffd;
+  return Userfaultfd::Open(FaultMode::kUserfaultfdUserMode, 0, &uffd).ok();
+}
+
 std::unique_ptr<PrivateMapper> NewMapper() {
   Userfaultfd uffd;
   CHECK(Userfaultfd::Open(FaultMode::kUserfaultfdUserMode, 0, &uffd).ok());
@@ -86,6 +94,7 @@ TEST(slots_are_handed_out_in_neighbours_and_each_once) {
 }
 
 TEST(memory_is_given_whole_or_not_at_all) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   Books books(32 * kPage);
   SlotRuns frames;
   EXPECT_FALSE(books.Take(*books.small, 33, &frames));
@@ -103,6 +112,7 @@ TEST(memory_is_given_whole_or_not_at_all) {
 }
 
 TEST(free_frames_of_one_size_make_room_for_another) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   Books books(32 * kPage);
   SlotRuns small;
   EXPECT_TRUE(books.Take(*books.small, 32, &small));
@@ -118,6 +128,7 @@ TEST(free_frames_of_one_size_make_room_for_another) {
 }
 
 TEST(a_smaller_budget_is_reached_by_giving_free_frames_back) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   Books books(64 * kPage);
   SlotRuns frames;
   EXPECT_TRUE(books.Take(*books.small, 64, &frames));
@@ -132,6 +143,7 @@ TEST(a_smaller_budget_is_reached_by_giving_free_frames_back) {
 }
 
 TEST(a_budget_never_falls_below_what_is_pinned_and_two_of_the_largest_pages) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   Books books(64 * kPage);
   books.buffer.SetBudget(kPage);
   EXPECT_EQ(books.buffer.budget_bytes(), 32 * kPage);
@@ -143,6 +155,7 @@ TEST(a_budget_never_falls_below_what_is_pinned_and_two_of_the_largest_pages) {
 }
 
 TEST(a_claim_is_met_before_anybody_else_is_given_memory) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   Books books(32 * kPage);
   SlotRuns held;
   EXPECT_TRUE(books.Take(*books.small, 24, &held));
@@ -166,6 +179,7 @@ TEST(a_claim_is_met_before_anybody_else_is_given_memory) {
 }
 
 TEST(random_takes_and_returns_never_exceed_the_budget) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   constexpr uint64_t kBudget = 64 * kPage;
   Books books(kBudget);
   std::mt19937_64 random(Seed());
@@ -187,6 +201,7 @@ TEST(random_takes_and_returns_never_exceed_the_budget) {
 }
 
 TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   const auto mapper = NewMapper();
   PageBuffer buffer(LimitsOf(64 * kPage));
   FramePool* pool = nullptr;
@@ -207,6 +222,7 @@ TEST(a_page_size_that_cannot_be_had_does_no_harm_to_the_others) {
 }
 
 TEST(the_last_region_leaves_after_what_is_being_trimmed) {
+  SKIP_IF(!HasUserfaultfd(), kNoFrames);
   const auto mapper = NewMapper();
   PageBuffer buffer(LimitsOf(512 * kPage));
   FramePool* pool = nullptr;
