@@ -64,7 +64,9 @@ async function install() {
   // Not the pinned Node, which this replaces: the one that npm itself was started with.
   const npm = process.env.npm_execpath
   const node = process.env.npm_node_execpath
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  // No dependency needs an install script: better-sqlite3 brings its binaries, and would be
+  // compiled all the same, against headers that have to be fetched.
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   const env = { ...process.env }
   const code =
     npm !== undefined && node !== undefined
