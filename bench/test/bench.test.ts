@@ -46,7 +46,7 @@ describe('the benchmark', () => {
     expect(exitCode).toBe(0)
     const rows = JSON.parse(readFileSync(json, 'utf8'))
     expect(rows.map(({ scenario }: { scenario: string }) => scenario)).toEqual([
-      ...Array(51).fill('fault'),
+      ...Array(48).fill('fault'),
       ...Array(26).fill('random'),
       ...Array(6).fill('scan'),
     ])
