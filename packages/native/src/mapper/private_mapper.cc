@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/mman.h>
 
 #include <utility>
 
 #include "os/check.h"
+#include "os/shared_memory.h"
 #include "page/region.h"
 
 namespace umap {
@@ -18,8 +18,8 @@ constexpr uint64_t kHugePageBytes = 2 << 20;
 constexpr int kMoveAttemptsMax = 64;
 
 uint64_t RegisterModes(const Region& region) {
-  return UFFDIO_REGISTER_MODE_MISSING |
-         (region.writable ? UFFDIO_REGISTER_MODE_WP : uint64_t{0});
+  return Userfaultfd::kMissing |
+         (region.writable ? Userfaultfd::kWriteProtect : uint64_t{0});
 }
 
 uint64_t AlignmentOf(uint64_t page_bytes, bool* huge) {
@@ -30,8 +30,9 @@ uint64_t AlignmentOf(uint64_t page_bytes, bool* huge) {
 }  // namespace
 
 Status PrivateMapper::Create(Userfaultfd uffd, std::unique_ptr<PrivateMapper>* mapper) {
-  UniqueFd empty_file(memfd_create("umap-failed-pages", MFD_CLOEXEC));
-  if (!empty_file) return SystemError(errno, "memfd_create");
+  UniqueFd empty_file;
+  Status status = CreateSharedMemory("umap-failed-pages", 0, &empty_file);
+  if (!status.ok()) return status;
   mapper->reset(new PrivateMapper(std::move(uffd), std::move(empty_file)));
   return Status::Ok();
 }
@@ -68,7 +69,7 @@ Status PrivateMapper::CreatePool(uint64_t page_bytes, SlotIndex slot_count,
   if (uffd_.has_move()) {
     // Only as the destination of moves: with MISSING an engine thread that reads into a vacant
     // slot would wait for itself.
-    status = uffd_.Register(memory.data(), memory.bytes(), UFFDIO_REGISTER_MODE_WP);
+    status = uffd_.Register(memory.data(), memory.bytes(), Userfaultfd::kWriteProtect);
     if (!status.ok()) return status;
   }
   *pool = std::make_unique<FramePool>(page_bytes, slot_count, std::move(memory));

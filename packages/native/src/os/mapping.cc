@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "os/advice.h"
 #include "os/check.h"
 
 namespace umap {
 namespace {
 
-constexpr size_t kSystemPageBytes = 4096;
+size_t SystemPageBytes() {
+  static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
 
 }  // namespace
 
@@ -18,7 +23,7 @@ Status Mapping::Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping)
     *mapping = Mapping();
     return Status::Ok();
   }
-  const size_t slack = align > kSystemPageBytes ? align : 0;
+  const size_t slack = align > SystemPageBytes() ? align : 0;
   void* raw = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (raw == MAP_FAILED) {
@@ -35,7 +40,7 @@ Status Mapping::Reserve(size_t bytes, size_t align, bool huge, Mapping* mapping)
   result.data_ = begin + head;
   result.bytes_ = bytes;
   result.huge_ = huge;
-  if (Advise(result.data_, bytes, huge) != 0) {
+  if (KeepPrivate(result.data_, bytes, huge) != 0) {
     return SystemError(errno, "keeping a mapping out of child processes");
   }
   *mapping = std::move(result);
@@ -49,7 +54,7 @@ Status Mapping::MapShared(int fd, size_t bytes, size_t align, bool accessible,
   if (!status.ok() || bytes == 0) return status;
   const int protection = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
   if (mmap(result.data_, bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-      Advise(result.data_, bytes, false) != 0) {
+      KeepPrivate(result.data_, bytes, false) != 0) {
     return SystemError(errno, "mapping " + std::to_string(bytes) + " bytes of shared memory");
   }
   result.shared_ = true;
@@ -57,18 +62,11 @@ Status Mapping::MapShared(int fd, size_t bytes, size_t align, bool accessible,
   return Status::Ok();
 }
 
-int Mapping::Advise(uint8_t* begin, size_t bytes, bool huge) {
-  // The first two are wishes: a kernel without huge pages refuses to be told about them.
-  madvise(begin, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-  madvise(begin, bytes, MADV_DONTDUMP);
-  return madvise(begin, bytes, MADV_DONTFORK);
-}
-
 void Mapping::MapFile(size_t offset, size_t bytes, int fd) const {
   void* const mapped = mmap(data_ + offset, bytes, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_FIXED, fd, 0);
   CHECK(mapped == data_ + offset);
-  CHECK(madvise(mapped, bytes, MADV_DONTFORK) == 0);
+  CHECK(KeepFromChildren(data_ + offset, bytes) == 0);
 }
 
 void Mapping::MapInaccessible(size_t offset, size_t bytes, int fd) const {
@@ -76,7 +74,7 @@ void Mapping::MapInaccessible(size_t offset, size_t bytes, int fd) const {
   void* const mapped = mmap(data_ + offset, bytes, PROT_NONE, kind | MAP_FIXED, fd,
                             fd >= 0 ? static_cast<off_t>(offset) : 0);
   CHECK(mapped == data_ + offset);
-  CHECK(Advise(data_ + offset, bytes, huge_) == 0);
+  CHECK(KeepPrivate(data_ + offset, bytes, huge_) == 0);
 }
 
 void Mapping::MakeAccessible(size_t offset, size_t bytes) const {
@@ -84,8 +82,7 @@ void Mapping::MakeAccessible(size_t offset, size_t bytes) const {
 }
 
 void Mapping::Release(size_t offset, size_t bytes) const {
-  // For a file, DONTNEED would only unmap it.
-  CHECK(madvise(data_ + offset, bytes, shared_ ? MADV_REMOVE : MADV_DONTNEED) == 0);
+  CHECK(GiveBack(data_ + offset, bytes, shared_) == 0);
 }
 
 void Mapping::Reset() {

@@ -58,9 +58,6 @@ class Mapping {
   void Reset();
 
  private:
-  // Keeps [begin, begin + bytes) out of children and core dumps; its pages huge, or never.
-  static int Advise(uint8_t* begin, size_t bytes, bool huge);
-
   uint8_t* data_ = nullptr;
   size_t bytes_ = 0;
   bool huge_ = false;

@@ -11,8 +11,10 @@ struct MemoryInfo {
   uint64_t available_bytes = 0;
 };
 
-// Reads /proc and /sys/fs/cgroup; see proc(5), cgroups(7). Zero where nothing can be read.
+// Zero where nothing can be read.
 MemoryInfo ReadMemoryInfo();
+// The same, whatever a test says. The .cc is the platform's.
+MemoryInfo ReadSystemMemory();
 
 // Replaces what ReadMemoryInfo says, for tests; null undoes it.
 void SetMemoryInfoForTest(const MemoryInfo* info);

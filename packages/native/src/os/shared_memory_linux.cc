@@ -1,5 +1,6 @@
 // See shared_memory.h. memfd_create(2), proc(5).
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,6 +24,16 @@ Status CreateSharedMemory(const char* name, uint64_t bytes, UniqueFd* memory) {
     return SystemError(errno, std::to_string(bytes) + " bytes of shared memory");
   }
   *memory = std::move(result);
+  return Status::Ok();
+}
+
+Status CreateSealedMemory(const char* name, uint64_t bytes, UniqueFd* memory) {
+  UniqueFd created(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!created || ftruncate(created.get(), static_cast<off_t>(bytes)) != 0 ||
+      fcntl(created.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return SystemError(errno, "making shared memory of " + std::to_string(bytes) + " bytes");
+  }
+  *memory = std::move(created);
   return Status::Ok();
 }
 

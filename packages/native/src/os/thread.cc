@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "os/check.h"
+#include "os/thread_self.h"
 
 namespace umap {
 namespace {
@@ -18,7 +19,7 @@ struct Beginning {
 
 void* Run(void* argument) {
   std::unique_ptr<Beginning> beginning(static_cast<Beginning*>(argument));
-  pthread_setname_np(pthread_self(), beginning->name);
+  NameThisThread(beginning->name);
   beginning->function();
   return nullptr;
 }

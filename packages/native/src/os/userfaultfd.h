@@ -2,11 +2,12 @@
 // method with its return codes made plain. See userfaultfd(2), ioctl_userfaultfd(2).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "os/fault_mode.h"
 #include "os/status.h"
-#include "os/uffd_abi.h"
 #include "os/unique_fd.h"
 
 namespace umap {
@@ -21,6 +22,16 @@ enum class UffdOutcome : uint8_t {
   kNoMemory,
 };
 
+// What a thread waits for.
+struct UffdFault {
+  uint64_t address = 0;
+  // 0: the kernel does not tell.
+  pid_t thread_id = 0;
+  // The page is there, and may not be written yet; otherwise it is absent.
+  bool is_write_protected = false;
+  bool is_write = false;
+};
+
 class Userfaultfd {
  public:
   // Non-blocking. `mode`: what it must be good for, any but kSignal. `features_denied`: bits to go
@@ -29,13 +40,13 @@ class Userfaultfd {
 
   int fd() const { return fd_.get(); }
   FaultMode mode() const { return mode_; }
-  // Frames are registered for write-protection, so moving wants both.
-  bool has_move() const { return (features_ & UFFD_FEATURE_MOVE) && has_write_protect(); }
-  bool has_poison() const { return features_ & UFFD_FEATURE_POISON; }
-  bool has_write_protect() const { return features_ & UFFD_FEATURE_PAGEFAULT_FLAG_WP; }
-  bool has_thread_id() const { return features_ & UFFD_FEATURE_THREAD_ID; }
+  bool has_move() const { return has_move_; }
+  bool has_poison() const { return has_poison_; }
+  bool has_write_protect() const { return has_write_protect_; }
 
-  // `modes`: UFFDIO_REGISTER_MODE_*.
+  // What a range can be registered for, together.
+  static constexpr uint64_t kMissing = 1 << 0;
+  static constexpr uint64_t kWriteProtect = 1 << 1;
   Status Register(void* begin, uint64_t bytes, uint64_t modes) const;
 
   // Each of these covers [begin, begin + bytes) whole, resuming after a partial success, and wakes
@@ -52,15 +63,18 @@ class Userfaultfd {
   void Unprotect(void* begin, uint64_t bytes) const;
   void Wake(void* begin, uint64_t bytes) const;
 
-  // Up to `count` messages without waiting; 0 when there is none.
-  uint32_t Read(uffd_msg* messages, uint32_t count) const;
+  // Up to `count` faults without waiting; 0 when there is none.
+  uint32_t Read(UffdFault* faults, uint32_t count) const;
 
  private:
   void SetProtection(void* begin, uint64_t bytes, uint64_t mode) const;
 
   UniqueFd fd_;
   FaultMode mode_ = FaultMode::kUserfaultfd;
-  uint64_t features_ = 0;
+  bool has_move_ = false;
+  bool has_poison_ = false;
+  bool has_write_protect_ = false;
+  bool has_thread_id_ = false;
 };
 
 }  // namespace umap

@@ -1,8 +1,6 @@
 // Fault: read what the kernel reports, claim the page, answer. Runs on fillers, each of which waits
 // in the userfaultfd, and fills what it reads itself: the kernel wakes one of those that wait. What
 // one read brings beside the first slow fill goes to another. It must never touch an absent page.
-#include <unistd.h>
-
 #include "os/check.h"
 #include "os/clock.h"
 #include "page/test_points.h"
@@ -20,17 +18,17 @@ constexpr uint32_t kFaultsInARowMax = 64;
 
 void Pager::RunFiller() {
   FillerWatch::Place place(filler_watch_);
-  std::vector<uffd_msg> messages(fault_events_max_);
+  std::vector<UffdFault> faults(fault_events_max_);
   std::vector<Fill*> slow;
   const Userfaultfd* const uffd = messages_ ? &messages_->uffd() : nullptr;
   uint32_t faults_in_a_row = 0;
   while (!stopping_) {
     // 1. Faults; of those that are slow, the first is this filler's and the others go to others.
     const bool reads = uffd && faults_in_a_row < kFaultsInARowMax;
-    const uint32_t count = reads ? uffd->Read(messages.data(), fault_events_max_) : 0;
+    const uint32_t count = reads ? uffd->Read(faults.data(), fault_events_max_) : 0;
     for (uint32_t i = 0; i < count; i++) {
       RegionMap::Reading reading(regions_);
-      HandleFault(messages[i], &slow);
+      HandleFault(faults[i], &slow);
     }
     faults_in_a_row = count > 0 ? faults_in_a_row + count : 0;
     for (size_t i = 1; i < slow.size(); i++) Post(slow[i]);
@@ -67,16 +65,14 @@ void Pager::Post(Fill* fill) {
     posted_.Push(fill);
     posted_any_.store(true, std::memory_order_relaxed);
   }
-  const uint64_t one = 1;
-  (void)!write(posted_count_.get(), &one, sizeof one);
+  filler_watch_.Post();
 }
 
 Fill* Pager::TakePosted() {
   if (!posted_any_.load(std::memory_order_relaxed)) return nullptr;
   // The count is never above the queue's length: whoever takes from one takes from the other, so
   // that as many fillers are awake as there are fills.
-  uint64_t one;
-  if (read(posted_count_.get(), &one, sizeof one) != sizeof one) return nullptr;
+  if (!filler_watch_.TakePosted()) return nullptr;
   MutexLock lock(posted_mutex_);
   CHECK(!posted_.empty());
   Fill* const fill = posted_.Pop();
@@ -84,10 +80,9 @@ Fill* Pager::TakePosted() {
   return fill;
 }
 
-void Pager::HandleFault(const uffd_msg& message, std::vector<Fill*>* slow) {
-  if (message.event != UFFD_EVENT_PAGEFAULT) return;
+void Pager::HandleFault(const UffdFault& fault, std::vector<Fill*>* slow) {
   TestPoint("fault-read");
-  const uint64_t address = message.arg.pagefault.address;
+  const uint64_t address = fault.address;
   Region* region = regions_.Find(address);
   if (!region) {
     // It was unmapped meanwhile: the thread tries again and finds out.
@@ -95,18 +90,15 @@ void Pager::HandleFault(const uffd_msg& message, std::vector<Fill*>* slow) {
     return;
   }
   const PageIndex page = region->PageAt(address);
-  const bool has_thread_id = messages_->uffd().has_thread_id();
-  const auto thread_id = static_cast<pid_t>(has_thread_id ? message.arg.pagefault.feat.ptid : 0);
   region->counters.Add(Counter::kFaults);
-  if (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP) {
+  if (fault.is_write_protected) {
     const int64_t started_ns = NowNs();
     region->counters.Add(Counter::kWriteProtectFaults);
     HandleWriteProtectFault(*region, page);
     region->counters.AddFaultLatency(NowNs() - started_ns);
     return;
   }
-  const bool for_write = message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE;
-  HandleMissingFault(*region, page, for_write && region->writable, thread_id, slow);
+  HandleMissingFault(*region, page, fault.is_write && region->writable, fault.thread_id, slow);
 }
 
 void Pager::HandleMissingFault(Region& region, PageIndex page, bool for_write, pid_t thread_id,

@@ -11,10 +11,9 @@
 // thread-local variable.
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "os/clock.h"
+#include "os/thread_self.h"
 #include "page/test_points.h"
 #include "pipeline/pager.h"
 
@@ -34,8 +33,6 @@ bool IsMoving(PageWord word) {
       return false;
   }
 }
-
-pid_t ThisThread() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 // Tells threads apart without a system call.
 uint64_t ThreadKey() { return uint64_t{reinterpret_cast<uintptr_t>(pthread_self())}; }
@@ -95,7 +92,7 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
   if (plan.fill_count > 0) FillAhead(region, plan);
   if (IsMoving(entry.Load())) {
     const InterruptedSignals open(fault);
-    const WaitingTouches::Announcement waiting(waiting_touches_, ThisThread());
+    const WaitingTouches::Announcement waiting(waiting_touches_, ThisThreadId());
     WaitForProgress(region, page, [](PageWord word) { return !IsMoving(word); });
   }
   return true;

@@ -17,9 +17,13 @@ namespace umap {
 
 class FillerWatch {
  public:
-  // `posted`: an eventfd (EFD_SEMAPHORE) whose count is that of posted work. Both descriptors must
-  // outlive the object.
-  Status Create(int uffd, int posted);
+  // `uffd` must outlive the object; -1 where faults are no messages. The .cc is the platform's.
+  Status Create(int uffd);
+
+  // Counts posted work, and wakes somebody for it. Any thread, signal handlers too.
+  void Post();
+  // Takes one from the count. False: it is 0.
+  bool TakePosted();
 
   // One filler's place in it. Used by that filler's thread alone.
   class Place {
@@ -51,7 +55,9 @@ class FillerWatch {
 
  private:
   int uffd_ = -1;
-  int posted_ = -1;
+  UniqueFd posted_;  // eventfd (EFD_SEMAPHORE): how much work is posted
+  // The same, where there are no eventfds.
+  std::atomic<uint32_t> posted_count_{0};
   UniqueFd call_;  // eventfd: one of those that rest shall watch
   UniqueFd hush_;  // eventfd: as many of those that watch shall rest
   std::atomic<bool> has_spinner_{false};

@@ -1,8 +1,6 @@
 // See pager.h: the life of the engine's threads.
 #include "pipeline/pager.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,10 +31,8 @@ Pager::~Pager() {
 
 Status Pager::Start() {
   messages_refused_ = OpenMessages();
-  posted_count_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
-  if (!posted_count_) return SystemError(errno, "eventfd");
   const int faults = messages_ ? messages_->uffd().fd() : -1;
-  Status status = filler_watch_.Create(faults, posted_count_.get());
+  Status status = filler_watch_.Create(faults);
   if (!status.ok()) return status;
 
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -96,10 +92,7 @@ void Pager::Stop() {
 
 // Each sleeper is woken by one write: they are exclusive.
 void Pager::WakeFillers() {
-  const uint64_t one = 1;
-  for (uint32_t left = filler_count_.load(); left > 0; left--) {
-    (void)!write(posted_count_.get(), &one, sizeof one);
-  }
+  for (uint32_t left = filler_count_.load(); left > 0; left--) filler_watch_.Post();
 }
 
 }  // namespace umap

@@ -138,7 +138,7 @@ class Pager {
   void RunPosted(Fill* fill);
   void RunSlowFill(Fill* fill);
   Fill* TakePosted();
-  void HandleFault(const uffd_msg& message, std::vector<Fill*>* slow);
+  void HandleFault(const UffdFault& fault, std::vector<Fill*>* slow);
   void HandleMissingFault(Region& region, PageIndex page, bool for_write, pid_t thread_id,
                           std::vector<Fill*>* slow);
   void LiftWhileWritingBack(Region& region, PageIndex page);
@@ -219,7 +219,6 @@ class Pager {
   std::atomic<uint32_t> evictor_count_{0};
   uint32_t fault_events_max_ = 0;
   std::atomic<bool> stopping_{false};
-  UniqueFd posted_count_;  // eventfd: how many fills are posted
   Mutex threads_mutex_;
   std::vector<Thread> threads_ GUARDED_BY(threads_mutex_);
   WatchedCalls watched_calls_;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 
 namespace umap {
 
@@ -30,6 +31,12 @@ class WaitingTouches {
       if (slot.load() == thread) return true;
     }
     return false;
+  }
+
+  uint32_t Count() const {
+    uint32_t count = 0;
+    for (const auto& slot : slots_) count += slot.load() != 0;
+    return count;
   }
 
  private:

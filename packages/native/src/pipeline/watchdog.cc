@@ -1,16 +1,13 @@
 // The watchdog: repeats what failed when its time has come, follows memory pressure, and names what
 // hangs. One thread. It must not block: what it starts, others do.
-#include <dirent.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <optional>
 #include <string>
 
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/memory_info.h"
+#include "pipeline/blocked_threads.h"
 #include "pipeline/pager.h"
 
 namespace umap {
@@ -35,45 +32,7 @@ const char* NameOf(StoreOp op) {
   return "call";
 }
 
-std::string FirstLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// The threads of this process that are blocked in a fault that user space must answer.
-struct Blocked {
-  bool main = false;
-  uint32_t libuv_workers = 0;
-  uint32_t libuv_workers_total = 0;
-  uint32_t others = 0;
-};
-
-Blocked FindBlockedThreads(const WaitingTouches& touches) {
-  Blocked blocked;
-  DIR* const tasks = opendir("/proc/self/task");
-  if (!tasks) return blocked;
-  while (const dirent* task = readdir(tasks)) {
-    if (task->d_name[0] == '.') continue;
-    const std::string directory = std::string("/proc/self/task/") + task->d_name;
-    const bool worker = FirstLine(directory + "/comm").starts_with("libuv-worker");
-    blocked.libuv_workers_total += worker;
-    const bool in_handler = touches.Has(std::atoi(task->d_name));
-    if (!in_handler && FirstLine(directory + "/wchan") != "handle_userfault") continue;
-    if (task->d_name == std::to_string(getpid())) {
-      blocked.main = true;
-    } else if (worker) {
-      blocked.libuv_workers++;
-    } else {
-      blocked.others++;
-    }
-  }
-  closedir(tasks);
-  return blocked;
-}
-
-std::string Explain(const Blocked& blocked, bool javascript_store) {
+std::string Explain(const BlockedThreads& blocked, bool javascript_store) {
   std::string text;
   if (blocked.main) {
     text += "; the main thread is waiting for a page";
@@ -97,7 +56,7 @@ std::string Explain(const Blocked& blocked, bool javascript_store) {
 }
 
 std::string DescribeStall(const Region& region, const PendingCall& call, int64_t now,
-                          const Blocked& blocked) {
+                          const BlockedThreads& blocked) {
   return "store " + region.store->label() + " has not answered a " + NameOf(call.op) + " of " +
          std::to_string(call.byte_length) + " bytes at offset " + std::to_string(call.offset) +
          " for " + std::to_string((now - call.started_ns) / 1'000'000'000) + " s" +
@@ -199,7 +158,7 @@ void Pager::ReplaceHungThreads() {
 void Pager::NameStalls() {
   const int64_t now = NowNs();
   std::vector<std::string> named;
-  std::optional<Blocked> blocked;
+  std::optional<BlockedThreads> blocked;
   // Under the map's mutex no region that is seen here can go away.
   regions_.ForEach([&](Region* region) {
     PendingCall oldest;

@@ -1,11 +1,12 @@
-// SEEK_DATA and FALLOC_FL_PUNCH_HOLE. Any thread.
+// SEEK_DATA and holes that are punched. Any thread.
 #include "store/file_holes.h"
 
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "os/file_calls.h"
 
 namespace umap {
 
@@ -39,8 +40,7 @@ int FileHoles::Punch(uint64_t offset, uint64_t byte_length) {
   if (!punches_.load(std::memory_order_relaxed)) return EOPNOTSUPP;
   // Before the hole can exist, so that nobody reads it as data once the discard has ended.
   sparse_.store(true, std::memory_order_relaxed);
-  while (fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                   static_cast<off_t>(byte_length)) != 0) {
+  while (PunchHole(fd_, offset, byte_length) != 0) {
     if (errno == EINTR) continue;
     if (errno != EOPNOTSUPP && errno != ENOSYS) return errno;
     punches_.store(false, std::memory_order_relaxed);

@@ -1,8 +1,11 @@
 // The loops over preadv and pwritev. Any thread.
 #include "store/file_io.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__)
+#include <sys/syscall.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>

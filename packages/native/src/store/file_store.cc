@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "os/file_calls.h"
 #include "store/file_holes.h"
 #include "store/file_io.h"
 #include "store/file_open.h"
@@ -94,8 +95,7 @@ TryReadOutcome FileStore::TryRead(uint64_t offset, void* target, uint64_t byte_l
   if (traits_.direct || !reads_nowait_.load(std::memory_order_relaxed)) {
     return TryReadOutcome::kWouldBlock;
   }
-  const ssize_t moved =
-      preadv2(file_.buffered.get(), &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  const ssize_t moved = ReadWithoutWaiting(file_.buffered.get(), iov, offset);
   if (moved >= 0 && static_cast<uint64_t>(moved) == byte_length) return TryReadOutcome::kDone;
   if (moved < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
     reads_nowait_.store(false, std::memory_order_relaxed);

@@ -7,12 +7,11 @@
 // later Sync reports it. Opening the store anew, and writing again what it lost, is the way out.
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdint>
 #include <string>
 
+#include "os/file_calls.h"
 #include "os/mutex.h"
 #include "os/status.h"
 
@@ -21,7 +20,7 @@ namespace umap {
 class FileSync {
  public:
   // `sync` is for tests: what to call instead of fdatasync.
-  explicit FileSync(int (*sync)(int fd) = fdatasync) : fdatasync_(sync) {}
+  explicit FileSync(int (*sync)(int fd) = SyncData) : fdatasync_(sync) {}
 
   // After each write that reached the kernel, whole or in part, and before its success is told.
   void NoteWrite() { written_.fetch_add(1, std::memory_order_release); }

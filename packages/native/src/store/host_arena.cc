@@ -2,14 +2,13 @@
 #include "store/host_arena.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <iterator>
 #include <utility>
 
 #include "os/check.h"
+#include "os/shared_memory.h"
 
 namespace umap {
 
@@ -19,17 +18,6 @@ constexpr uint64_t kGrainBytes = 4096;
 
 uint64_t RoundUp(uint64_t bytes) { return (bytes + kGrainBytes - 1) / kGrainBytes * kGrainBytes; }
 
-// Sealed at its length, so that neither side can make the other's mapping raise SIGBUS.
-Status CreateMemory(uint64_t bytes, UniqueFd* memory) {
-  UniqueFd created(memfd_create("umap-store-host", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!created || ftruncate(created.get(), static_cast<off_t>(bytes)) != 0 ||
-      fcntl(created.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    return SystemError(errno, "making shared memory of " + std::to_string(bytes) + " bytes");
-  }
-  *memory = std::move(created);
-  return Status::Ok();
-}
-
 }  // namespace
 
 Status HostArena::Create(Kind kind, uint64_t bytes, std::shared_ptr<HostArena>* arena) {
@@ -38,7 +26,7 @@ Status HostArena::Create(Kind kind, uint64_t bytes, std::shared_ptr<HostArena>* 
   Status status;
   if (kind == Kind::kShared) {
     UniqueFd memory;
-    status = CreateMemory(rounded, &memory);
+    status = CreateSealedMemory("umap-store-host", rounded, &memory);
     if (status.ok()) status = Map(std::move(memory), &created);
   } else {
     created = std::make_shared<HostArena>();

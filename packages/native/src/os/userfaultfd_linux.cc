@@ -9,15 +9,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "os/check.h"
+#include "os/uffd_abi.h"
 
 namespace umap {
 namespace {
 
 constexpr uint64_t kFeaturesWanted = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID |
                                      UFFD_FEATURE_POISON | UFFD_FEATURE_MOVE;
+
+static_assert(Userfaultfd::kMissing == UFFDIO_REGISTER_MODE_MISSING);
+static_assert(Userfaultfd::kWriteProtect == UFFDIO_REGISTER_MODE_WP);
+
+// More are left for the next read.
+constexpr uint32_t kMessagesMax = 64;
 
 constexpr timespec kNoMemoryPause = {0, 10'000'000};
 constexpr int kNoMemoryAttemptsMax = 1000;
@@ -119,7 +127,11 @@ Status Userfaultfd::Open(FaultMode mode, uint64_t features_denied, Userfaultfd* 
   if (!result.fd_) return SystemError(errno, "userfaultfd");
   api = {UFFD_API, features, 0};
   if (ioctl(result.fd_.get(), UFFDIO_API, &api) != 0) return SystemError(errno, "UFFDIO_API");
-  result.features_ = features;
+  result.has_poison_ = features & UFFD_FEATURE_POISON;
+  result.has_write_protect_ = features & UFFD_FEATURE_PAGEFAULT_FLAG_WP;
+  result.has_thread_id_ = features & UFFD_FEATURE_THREAD_ID;
+  // Frames are registered for write-protection, so moving wants both.
+  result.has_move_ = (features & UFFD_FEATURE_MOVE) && result.has_write_protect_;
   result.mode_ = mode;
   *uffd = std::move(result);
   return Status::Ok();
@@ -190,9 +202,22 @@ void Userfaultfd::Wake(void* begin, uint64_t bytes) const {
   ioctl(fd(), UFFDIO_WAKE, &request);
 }
 
-uint32_t Userfaultfd::Read(uffd_msg* messages, uint32_t count) const {
-  const ssize_t bytes = read(fd(), messages, count * sizeof(uffd_msg));
-  return bytes > 0 ? static_cast<uint32_t>(bytes / static_cast<ssize_t>(sizeof(uffd_msg))) : 0;
+uint32_t Userfaultfd::Read(UffdFault* faults, uint32_t count) const {
+  uffd_msg messages[kMessagesMax];
+  const ssize_t bytes =
+      read(fd(), messages, std::min(count, kMessagesMax) * sizeof(uffd_msg));
+  const size_t got = bytes > 0 ? static_cast<size_t>(bytes) / sizeof(uffd_msg) : 0;
+  uint32_t written = 0;
+  for (size_t i = 0; i < got; i++) {
+    // No other event is ever asked for.
+    if (messages[i].event != UFFD_EVENT_PAGEFAULT) continue;
+    const auto& fault = messages[i].arg.pagefault;
+    faults[written++] = {fault.address,
+                         static_cast<pid_t>(has_thread_id_ ? fault.feat.ptid : 0),
+                         (fault.flags & UFFD_PAGEFAULT_FLAG_WP) != 0,
+                         (fault.flags & UFFD_PAGEFAULT_FLAG_WRITE) != 0};
+  }
+  return written;
 }
 
 }  // namespace umap

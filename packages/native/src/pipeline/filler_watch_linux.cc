@@ -54,18 +54,25 @@ void Signal(const UniqueFd& event) {
 
 }  // namespace
 
-Status FillerWatch::Create(int uffd, int posted) {
+Status FillerWatch::Create(int uffd) {
   uffd_ = uffd;
-  posted_ = posted;
+  posted_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
   call_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   hush_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
-  return call_ && hush_ ? Status::Ok() : SystemError(errno, "eventfd");
+  return posted_ && call_ && hush_ ? Status::Ok() : SystemError(errno, "eventfd");
+}
+
+void FillerWatch::Post() { Signal(posted_); }
+
+bool FillerWatch::TakePosted() {
+  uint64_t one;
+  return read(posted_.get(), &one, sizeof one) == sizeof one;
 }
 
 FillerWatch::Place::Place(FillerWatch& watch)
     : watch_(watch),
-      watching_(ExclusiveEpoll({watch.uffd_, watch.posted_, watch.hush_.get()})),
-      resting_(ExclusiveEpoll({watch.posted_, watch.call_.get()})),
+      watching_(ExclusiveEpoll({watch.uffd_, watch.posted_.get(), watch.hush_.get()})),
+      resting_(ExclusiveEpoll({watch.posted_.get(), watch.call_.get()})),
       gap_ns_(kGapMaxNs) {}
 
 void FillerWatch::Place::NoteQuickFault() {
