@@ -25,7 +25,10 @@ bool FillerWatch::TakePosted() {
 
 FillerWatch::Place::Place(FillerWatch& watch) : watch_(watch), gap_ns_(0) {}
 
-void FillerWatch::Place::NoteQuickFault() {}
+void FillerWatch::Place::NoteQuickFault() {
+  last_fault_ns_ = 0;
+  gap_ns_ = 0;
+}
 bool FillerWatch::Place::ShouldSpin() { return false; }
 void FillerWatch::Place::StopSpinning() { spins_ = false; }
 void FillerWatch::Place::AwaitWork() { FutexWait(watch_.posted_count_, 0); }
