@@ -22,7 +22,7 @@ const everything = [
 ]
 // Beside the signal's, whose handler it shares: what differs, and what nobody wants to be wrong.
 const essentials = [
-  'packages/core/test/{attach,exits,fault-ways,model,operations}.test.ts',
+  'packages/core/test/{attach,exits,fault-ways,model,model-stores,operations}.test.ts',
   'packages/core/test/{trouble,with-resident}.test.ts',
 ]
 
