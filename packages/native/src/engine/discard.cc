@@ -136,8 +136,7 @@ Status DiscardRange(Pager& pager, Region& region, ByteRange range) {
   return DiscardPages(pager, region, PagesOf(region, {inner_begin, inner_end - inner_begin}));
 }
 
-void DropPages(Pager& pager, Region& region) {
-  // 1. Each page is ours: an eviction under way ends, and no other begins.
+void ClaimPages(Pager& pager, Region& region) {
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageState state = region.table[page].Load().state();
     if (state == PageState::kAbsent || state == PageState::kFailed) return;
@@ -145,9 +144,9 @@ void DropPages(Pager& pager, Region& region) {
     if (was.state() == PageState::kDirty) region.NoteClean(page);
     if (!IsMapped(was)) region.table[page].MoveTo(PageState::kAbsent, kLasting);
   });
-  // 2. All memory in one call.
-  if (region.page_count > 0) region.mapper->Release(region, 0, region.page_count);
-  // 3. The books.
+}
+
+void ForgetPages(Region& region) {
   region.table.ForEachResident(0, region.page_count, [&](PageIndex page) {
     const PageWord word = region.table[page].Load();
     if (word.state() != PageState::kEvicting) return;

@@ -99,11 +99,12 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
     if (AnsweredOnThread(closing.mapper->mode())) Forget(Pager::TouchedRegions(), &closing);
     WaitUntilIdle(closing);
   }
-  // 3. Its pages leave the books, its memory the address space.
+  // 3. Its memory leaves the address space, its pages the books.
   UnpinAll(closing);
-  DropPages(pager, closing);
+  ClaimPages(pager, closing);
   WaitUntilIdle(closing);
   closing.mapper->UnmapRegion(closing);
+  ForgetPages(closing);
   pager.Unpark();
   pager.RemoveBuffer(closing.buffer);
   closing.buffer->RemoveRegion();

@@ -34,8 +34,11 @@ Status EvictPages(Pager& pager, Region& region, PageRange range);
 // Drops the pages inside the range unwritten and makes them a hole in the store; zeroes what the
 // range covers of the pages at its ends.
 Status DiscardRange(Pager& pager, Region& region, ByteRange range);
-// Drops everything that is resident. REQUIRES: nobody touches the region, nothing of it is dirty.
-void DropPages(Pager& pager, Region& region);
+// The end of a region, in two steps. Takes each resident page from whoever works on it, so that an
+// eviction under way ends and no other begins. REQUIRES: nobody touches the region.
+void ClaimPages(Pager& pager, Region& region);
+// Takes what was claimed out of the books. REQUIRES: the region is unmapped.
+void ForgetPages(Region& region);
 
 enum class PinLimit : uint8_t {
   // ENOMEM where the buffer could hold no more pins beside it.
