@@ -25,12 +25,10 @@ struct EngineOptions {
   uint32_t evictors = 0;
   // Messages that one read() of the userfaultfd takes at most.
   uint32_t fault_events_max = 0;
-  // For tests of the fallbacks: bits of the userfaultfd features that the engine must do without,
-  // ways to it that are refused, and how many mappings the signal way may have (0: by the machine).
+  // For tests and measurements of the fallbacks: bits of the userfaultfd features that the engine
+  // must do without, and whether faults inside system calls count as refused.
   uint64_t features_denied = 0;
   bool kernel_faults_denied = false;
-  bool userfaultfd_denied = false;
-  uint64_t mappings_max = 0;
 };
 
 struct BufferOptions {

@@ -20,7 +20,7 @@ Status EngineState::Acquire(std::shared_ptr<Pager>* pager) {
   if (!pager_) {
     auto fresh = std::make_shared<Pager>(PagerOptions{
         options_.fillers, options_.evictors, options_.fault_events_max, options_.features_denied,
-        options_.kernel_faults_denied, options_.userfaultfd_denied, options_.mappings_max});
+        options_.kernel_faults_denied});
     Status status = fresh->Start();
     if (!status.ok()) return status;
     pager_ = std::move(fresh);

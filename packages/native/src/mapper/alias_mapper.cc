@@ -31,27 +31,16 @@ struct AliasMapper::Memory final : MapperState {
   PageRights rights;
 };
 
-Status AliasMapper::Create(uint64_t mappings_max, std::unique_ptr<AliasMapper>* mapper) {
+Status AliasMapper::Create(std::unique_ptr<AliasMapper>* mapper) {
   UniqueFd empty_file;
   Status status = CreateSharedMemory("umap-failed-pages", 0, &empty_file);
   if (!status.ok()) return status;
-  if (mappings_max == 0) mappings_max = MappingsLeft() / 4 * 3;
-  mapper->reset(new AliasMapper(mappings_max, std::move(empty_file)));
+  mapper->reset(new AliasMapper(MappingsLeft() / 4 * 3, std::move(empty_file)));
   return Status::Ok();
 }
 
 AliasMapper::AliasMapper(uint64_t mappings_max, UniqueFd empty_file)
     : empty_file_(std::move(empty_file)), mappings_max_(mappings_max) {}
-
-uint64_t AliasMapper::mappings() {
-  MutexLock lock(mutex_);
-  return mappings_;
-}
-
-uint64_t AliasMapper::mappings_max() {
-  MutexLock lock(mutex_);
-  return mappings_max_;
-}
 
 AliasMapper::Memory& AliasMapper::MemoryOf(Region& region) {
   return static_cast<Memory&>(*region.mapper_state);

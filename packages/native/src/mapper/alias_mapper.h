@@ -21,12 +21,7 @@ namespace umap {
 
 class AliasMapper final : public Mapper {
  public:
-  // `mappings_max`: 0 for what this machine's limit leaves.
-  static Status Create(uint64_t mappings_max, std::unique_ptr<AliasMapper>* mapper);
-
-  // Mappings that all regions have now.
-  uint64_t mappings();
-  uint64_t mappings_max();
+  static Status Create(std::unique_ptr<AliasMapper>* mapper);
 
   FaultMode mode() const override { return FaultMode::kSignal; }
   Status MapRegion(Region& region) override;

@@ -190,22 +190,24 @@ void PageBuffer::ReleaseGarbage(Garbage* garbage) {
     held_bytes_ -= garbage->counted_bytes;
   }
   for (const Garbage::Piece& piece : garbage->pieces) {
-    if (piece.region) piece.region->EndEviction(piece.run.first);
+    if (!piece.region) continue;
+    const PageIndex page = piece.run.first;
+    piece.region->EndEviction(page,
+                              piece.region->table[page].MoveTo(PageState::kAbsent, kLasting));
   }
   garbage->pieces.clear();
   garbage->counted_bytes = 0;
 }
 
 void PageBuffer::PutFrames(FramePool& pool, const SlotRuns& frames) {
-  uint64_t given_back = 0;
-  for (const SlotRun& run : frames) {
-    if (!pool.placed()) continue;
-    pool.ReleaseMemory(run);
-    given_back += run.count * pool.page_bytes();
+  if (pool.placed()) {
+    for (const SlotRun& run : frames) {
+      pool.ReleaseMemory(run);
+      ReturnMemory(run.count * pool.page_bytes());
+    }
+    return;
   }
   MutexLock lock(mutex_);
-  held_bytes_ -= given_back;
-  if (pool.placed()) return;
   for (const SlotRun& run : frames) pool.free().Put(run);
 }
 

@@ -8,8 +8,7 @@ uint64_t Region::NextNumber() {
   return last.fetch_add(1) + 1;
 }
 
-void Region::EndEviction(PageIndex page) {
-  const PageWord before = table[page].MoveTo(PageState::kAbsent, kLasting);
+void Region::EndEviction(PageIndex page, PageWord before) {
   if (before.Has(kWaiters)) mapper->Wake(*this, page);
   NoteProgress();
   in_flight.fetch_sub(1);

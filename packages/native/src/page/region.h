@@ -105,8 +105,9 @@ struct Region {
     buffer->dirty_bytes.fetch_sub(page_bytes);
   }
 
-  // A page that was being taken away is absent now: who asked for it meanwhile asks again.
-  void EndEviction(PageIndex page);
+  // A page is not being taken away any more, which `before` still says: who asked for it meanwhile
+  // asks again. The last use of the region by whoever evicted.
+  void EndEviction(PageIndex page, PageWord before);
 
   // A page left filling, dirtying, writing-back or evicting.
   void NoteProgress() {

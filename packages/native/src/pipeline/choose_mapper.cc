@@ -9,7 +9,6 @@
 namespace umap {
 
 Status Pager::OpenMessages() {
-  if (options_.userfaultfd_denied) return Status::Fail(ENOSYS, "userfaultfd is denied");
   Userfaultfd uffd;
   Status status = options_.kernel_faults_denied
                       ? Status::Fail(EPERM, "kernel-mode faults are denied")
@@ -36,7 +35,6 @@ Status Pager::ChooseMapper(FaultChoice choice, bool writable, Mapper** mapper) {
 
 Status Pager::ChooseInThread(bool writable, Mapper** mapper) {
   MutexLock lock(ways_mutex_);
-  if (options_.userfaultfd_denied) return Status::Fail(ENOSYS, "userfaultfd is denied");
   if (!in_thread_) {
     Userfaultfd uffd;
     Status status = Userfaultfd::Open(FaultMode::kInThread, options_.features_denied, &uffd);
@@ -51,7 +49,7 @@ Status Pager::ChooseInThread(bool writable, Mapper** mapper) {
 Status Pager::ChooseSignal(Mapper** mapper) {
   MutexLock lock(ways_mutex_);
   if (!signal_) {
-    Status status = AliasMapper::Create(options_.mappings_max, &signal_);
+    Status status = AliasMapper::Create(&signal_);
     if (!status.ok()) return status;
   }
   *mapper = signal_.get();

@@ -161,12 +161,13 @@ void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
     if (taken < region.page_bytes && !TakeOutRest(victims[i], taken)) continue;
     // 3. Its bytes are in the frame, which is of use to others, or has to go with them.
     if (to_standby) {
-      FinishVictim(victims[i], region.buffer->FinishToStandby(victims[i]));
+      region.EndEviction(victims[i].page, region.buffer->FinishToStandby(victims[i]));
       continue;
     }
     const bool placed = region.pool->placed();
     if (placed) region.pool->ReleaseMemory({victims[i].slot, 1});
-    FinishVictim(victims[i], region.buffer->FinishDropped(victims[i], !placed, false));
+    region.EndEviction(victims[i].page,
+                       region.buffer->FinishDropped(victims[i], !placed, false));
   }
 }
 
@@ -187,7 +188,7 @@ bool Pager::TakeOutRest(const Victim& victim, uint64_t taken_bytes) {
 void Pager::DropMemory(const Victim& victim, bool remember) {
   Region& region = *victim.region;
   region.mapper->Release(region, victim.page, 1);
-  FinishVictim(victim, region.buffer->FinishDropped(victim, false, remember));
+  region.EndEviction(victim.page, region.buffer->FinishDropped(victim, false, remember));
 }
 
 // The page is pinned for I/O by the kernel, and goes back into the mapping, with those of its bytes
@@ -204,14 +205,7 @@ void Pager::KeepVictim(const Victim& victim, uint64_t taken_bytes) {
   region.mapper->PutBack(region, victim.page, victim.slot, taken_bytes);
   // 3. It stays. A fault on it meanwhile went to sleep without a flag.
   const PageState state = region.writable ? PageState::kDirty : PageState::kClean;
-  FinishVictim(victim, region.buffer->FinishKept(victim, state).With(kWaiters));
-}
-
-void Pager::FinishVictim(const Victim& victim, PageWord before) {
-  Region& region = *victim.region;
-  if (before.Has(kWaiters)) region.mapper->Wake(region, victim.page);
-  region.NoteProgress();
-  region.in_flight.fetch_sub(1);
+  region.EndEviction(victim.page, region.buffer->FinishKept(victim, state).With(kWaiters));
 }
 
 }  // namespace umap

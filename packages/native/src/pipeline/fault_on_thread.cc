@@ -21,7 +21,7 @@ namespace umap {
 namespace {
 
 // Whether the page's owner will move it on, and the thread has to wait for that.
-bool IsMoving(PageWord word) {
+bool MustWaitFor(PageWord word) {
   switch (word.state()) {
     case PageState::kFilling:
     case PageState::kEvicting:
@@ -90,10 +90,10 @@ bool Pager::AnswerTouch(Region& region, const SignalFault& fault) {
     }
   }
   if (plan.fill_count > 0) FillAhead(region, plan);
-  if (IsMoving(entry.Load())) {
+  if (MustWaitFor(entry.Load())) {
     const InterruptedSignals open(fault);
     const WaitingTouches::Announcement waiting(waiting_touches_, ThisThreadId());
-    WaitForProgress(region, page, [](PageWord word) { return !IsMoving(word); });
+    WaitForProgress(region, page, [](PageWord word) { return !MustWaitFor(word); });
   }
   return true;
 }

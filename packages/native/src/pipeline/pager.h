@@ -39,10 +39,7 @@ struct PagerOptions {
   uint32_t evictors = 0;
   uint32_t fault_events_max = 0;
   uint64_t features_denied = 0;
-  // For tests: kernel-mode faults, or all of userfaultfd, are refused; mappings of the signal way.
   bool kernel_faults_denied = false;
-  bool userfaultfd_denied = false;
-  uint64_t mappings_max = 0;
 };
 
 class Pager {
@@ -190,7 +187,6 @@ class Pager {
   bool TakeOutRest(const Victim& victim, uint64_t taken_bytes);
   void DropMemory(const Victim& victim, bool remember);
   void KeepVictim(const Victim& victim, uint64_t taken_bytes);
-  void FinishVictim(const Victim& victim, PageWord before);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();
 
   // watchdog.cc
