@@ -9,7 +9,6 @@
 
 #include "binding/id_table.h"
 #include "binding/process_exit.h"
-#include "engine/engine.h"
 
 namespace umap {
 
@@ -80,7 +79,7 @@ void Environment::LetGo() {
 
 void Environment::Unsubscribe(Subscription& subscription) {
   if (const auto region = subscription.region->OpenOrNull()) {
-    umap::Unsubscribe(*region, subscription.engine_id);
+    region->Unsubscribe(subscription.engine_id);
   }
   napi_delete_reference(env_, subscription.on_event);
 }

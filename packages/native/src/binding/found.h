@@ -27,10 +27,10 @@ std::shared_ptr<T> Found(Arguments& arguments, const Napi::Value& id, const char
 }
 
 // The region of the first argument, open; nullptr: an exception is pending.
-inline std::shared_ptr<Region> FoundOpenRegion(Arguments& arguments) {
+inline std::shared_ptr<MappedRegion> FoundOpenRegion(Arguments& arguments) {
   const auto held = Found<HeldRegion>(arguments, arguments[0], "region");
   if (held == nullptr) return nullptr;
-  std::shared_ptr<Region> region = held->OpenOrNull();
+  std::shared_ptr<MappedRegion> region = held->OpenOrNull();
   if (region == nullptr) {
     Throw(arguments.env(), Status::Fail(EBADF, "the region is being closed"));
   }

@@ -54,7 +54,7 @@ bool HeldRegion::WaitForEngine(std::chrono::milliseconds time) {
   return true;
 }
 
-std::shared_ptr<HeldRegion> HeldRegion::Hold(std::shared_ptr<Region> region,
+std::shared_ptr<HeldRegion> HeldRegion::Hold(std::shared_ptr<MappedRegion> region,
                                              const RegionFacts& facts, uint64_t* id) {
   auto held = std::make_shared<HeldRegion>(std::move(region), facts);
   held->id_ = Table<HeldRegion>().Add(held);
@@ -62,15 +62,15 @@ std::shared_ptr<HeldRegion> HeldRegion::Hold(std::shared_ptr<Region> region,
   return held;
 }
 
-HeldRegion::HeldRegion(std::shared_ptr<Region> region, const RegionFacts& facts)
+HeldRegion::HeldRegion(std::shared_ptr<MappedRegion> region, const RegionFacts& facts)
     : facts_(facts), region_(std::move(region)) {}
 
-std::shared_ptr<Region> HeldRegion::OpenOrNull() const {
+std::shared_ptr<MappedRegion> HeldRegion::OpenOrNull() const {
   MutexLock lock(mutex_);
   return state_ == State::kOpen ? region_ : nullptr;
 }
 
-std::shared_ptr<Region> HeldRegion::BeginOperation() {
+std::shared_ptr<MappedRegion> HeldRegion::BeginOperation() {
   MutexLock lock(mutex_);
   if (state_ != State::kOpen) return nullptr;
   operations_ += 1;
@@ -180,7 +180,7 @@ bool HeldRegion::OnlyLingering() const {
 
 // Takes the next step of closing, if one can be taken now.
 void HeldRegion::Advance() {
-  std::shared_ptr<Region> region;
+  std::shared_ptr<MappedRegion> region;
   bool unmap = false;
   {
     MutexLock lock(mutex_);
@@ -194,15 +194,15 @@ void HeldRegion::Advance() {
   Steps::Get().Begin();
   const auto self = shared_from_this();
   if (unmap) {
-    Close(region, [self](const Status& status) { self->FinishStep(status, State::kClosed); });
+    region->Close([self](const Status& status) { self->FinishStep(status, State::kClosed); });
     return;
   }
   // Somebody may still read through a buffer that lingers, so the mapping stays; its pages go.
   const ByteRange all = {0, facts_.byte_length};
-  Flush(region, all, [self, region, all](const Status& status) {
+  region->Flush(all, [self, region, all](const Status& status) {
     if (!status.ok()) return self->FinishStep(status, State::kRetired);
     // That pages could not be evicted costs memory, not data.
-    Evict(region, all, [self](const Status&) { self->FinishStep({}, State::kRetired); });
+    region->Evict(all, [self](const Status&) { self->FinishStep({}, State::kRetired); });
   });
 }
 

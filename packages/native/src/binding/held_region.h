@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/mapped_region.h"
 #include "os/mutex.h"
 #include "os/status.h"
 
@@ -40,16 +40,16 @@ class HeldRegion : public std::enable_shared_from_this<HeldRegion> {
   };
 
   // Holds one reference, for who opened it, and has an id in Table<HeldRegion>().
-  static std::shared_ptr<HeldRegion> Hold(std::shared_ptr<Region> region, const RegionFacts& facts,
-                                          uint64_t* id);
-  HeldRegion(std::shared_ptr<Region> region, const RegionFacts& facts);
+  static std::shared_ptr<HeldRegion> Hold(std::shared_ptr<MappedRegion> region,
+                                          const RegionFacts& facts, uint64_t* id);
+  HeldRegion(std::shared_ptr<MappedRegion> region, const RegionFacts& facts);
 
   const RegionFacts& facts() const { return facts_; }
   // nullptr once it is being closed.
-  std::shared_ptr<Region> OpenOrNull() const;
+  std::shared_ptr<MappedRegion> OpenOrNull() const;
 
-  // The same for an operation of the engine: until EndOperation, closing waits.
-  std::shared_ptr<Region> BeginOperation();
+  // The same for an operation on it: until EndOperation, closing waits.
+  std::shared_ptr<MappedRegion> BeginOperation();
   void EndOperation();
 
   // False: it is being closed.
@@ -93,7 +93,7 @@ class HeldRegion : public std::enable_shared_from_this<HeldRegion> {
 
   mutable Mutex mutex_;
   State state_ GUARDED_BY(mutex_) = State::kOpen;
-  std::shared_ptr<Region> region_ GUARDED_BY(mutex_);
+  std::shared_ptr<MappedRegion> region_ GUARDED_BY(mutex_);
   // While closing, who asked for it still counts.
   uint32_t references_ GUARDED_BY(mutex_) = 1;
   std::map<WrapId, Wrap> wraps_ GUARDED_BY(mutex_);

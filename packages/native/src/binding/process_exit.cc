@@ -48,8 +48,8 @@ Pending CountPending() {
   return pending;
 }
 
-void NameLostChanges(const HeldRegion& held, const Region& region) {
-  const uint64_t dirty_bytes = held.facts().hosted ? StatsOf(region).dirty_bytes : 0;
+void NameLostChanges(const HeldRegion& held, MappedRegion& region) {
+  const uint64_t dirty_bytes = held.facts().hosted ? region.Stats().dirty_bytes : 0;
   if (dirty_bytes == 0) return;
   Log(LogLevel::kError, "changes to " + held.facts().label + " are lost: " +
                             std::to_string(dirty_bytes) +

@@ -117,7 +117,7 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   if (!status.ok()) return Throw(environment.env(), status);
   WarnOfSystemCalls(StatsOf(*region).fault_mode);
   uint64_t id = 0;
-  const auto held = HeldRegion::Hold(std::move(region), facts, &id);
+  const auto held = HeldRegion::Hold(MappedRegionOf(std::move(region)), facts, &id);
   RegionUse& use = environment.regions[id];
   use.region = held;
   use.references = 1;
@@ -149,7 +149,7 @@ Napi::Object LatencyObject(Napi::Env env, const LatencySummary& latency) {
 Napi::Value RegionStatsOf(Environment& environment, Arguments& arguments) {
   const auto region = FoundOpenRegion(arguments);
   if (region == nullptr) return {};
-  const RegionStats stats = StatsOf(*region);
+  const RegionStats stats = region->Stats();
   const Napi::Env env = environment.env();
   Napi::Object object = Napi::Object::New(env);
   object.Set("faultMode", Napi::String::New(env, NameOf(stats.fault_mode)));

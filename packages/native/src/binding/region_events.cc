@@ -5,7 +5,6 @@
 #include "binding/exports.h"
 #include "binding/found.h"
 #include "binding/numbers.h"
-#include "engine/engine.h"
 
 namespace umap {
 
@@ -57,7 +56,7 @@ Napi::Value RegionSubscribe(Environment& environment, Arguments& arguments) {
   const uint64_t id = ++environment.last_subscription;
   subscription.region = held;
   subscription.engine_id =
-      Subscribe(*region, [queue = environment.queue(), id](const RegionEvent& event) {
+      region->Subscribe([queue = environment.queue(), id](const RegionEvent& event) {
         queue->PostLossy([id, event](Napi::Env env) { Deliver(env, id, event); });
       });
   environment.subscriptions.emplace(id, std::move(subscription));

@@ -6,7 +6,6 @@
 #include "binding/external_memory.h"
 #include "binding/found.h"
 #include "binding/promise.h"
-#include "engine/engine.h"
 
 namespace umap {
 
@@ -42,7 +41,7 @@ Napi::Value MapBuffer(Napi::Env env, const std::shared_ptr<HeldRegion>& held, bo
   const auto region = held->OpenOrNull();
   const HeldRegion::WrapId wrap = region == nullptr ? 0 : held->AddWrap(shared);
   if (wrap == 0) return Throw(env, BeingClosed());
-  const Napi::Value value = WrapMemory(env, DataOf(*region), held->facts().byte_length, shared,
+  const Napi::Value value = WrapMemory(env, region->data(), held->facts().byte_length, shared,
                                        std::make_shared<WrapOwner>(held, wrap));
   if (value.IsEmpty()) return {};
   if (napi_create_reference(env, value, 1, &buffer->reference) != napi_ok) {

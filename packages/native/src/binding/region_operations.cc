@@ -5,7 +5,6 @@
 #include "binding/exports.h"
 #include "binding/found.h"
 #include "binding/promise.h"
-#include "engine/engine.h"
 
 namespace umap {
 
@@ -24,7 +23,7 @@ class Operation {
     }
   }
 
-  const std::shared_ptr<Region>& region() const { return region_; }
+  const std::shared_ptr<MappedRegion>& region() const { return region_; }
 
   void End() const { held_->EndOperation(); }
 
@@ -38,10 +37,10 @@ class Operation {
 
  private:
   const std::shared_ptr<HeldRegion> held_;
-  std::shared_ptr<Region> region_;
+  std::shared_ptr<MappedRegion> region_;
 };
 
-using RangeOperation = void (*)(const std::shared_ptr<Region>&, ByteRange, Callback);
+using RangeOperation = void (MappedRegion::*)(ByteRange, Callback);
 
 template <RangeOperation kOperation>
 Napi::Value OnRange(Environment& environment, Arguments& arguments) {
@@ -49,7 +48,7 @@ Napi::Value OnRange(Environment& environment, Arguments& arguments) {
   const Operation operation(arguments);
   if (operation.region() == nullptr) return {};
   Napi::Value value;
-  kOperation(operation.region(), range, operation.EndWithPromise(environment, &value));
+  (operation.region().get()->*kOperation)(range, operation.EndWithPromise(environment, &value));
   return value;
 }
 
@@ -58,7 +57,7 @@ Napi::Value RegionPrefault(Environment& environment, Arguments& arguments) {
   const Operation operation(arguments);
   if (operation.region() == nullptr) return {};
   Napi::Value value;
-  Prefault(operation.region(), std::move(ranges), operation.EndWithPromise(environment, &value));
+  operation.region()->Prefault(std::move(ranges), operation.EndWithPromise(environment, &value));
   return value;
 }
 
@@ -70,7 +69,7 @@ Napi::Value RegionPin(Environment& environment, Arguments& arguments) {
   }
   const Operation operation(arguments);
   if (operation.region() == nullptr) return {};
-  const Status status = Pin(operation.region(), range);
+  const Status status = operation.region()->Pin(range);
   operation.End();
   return status.ok() ? Napi::Value() : Throw(environment.env(), status);
 }
@@ -79,15 +78,18 @@ Napi::Value RegionUnpin(Environment&, Arguments& arguments) {
   const ByteRange range = arguments.Range(1);
   const Operation operation(arguments);
   if (operation.region() == nullptr) return {};
-  Unpin(operation.region(), range);
+  operation.region()->Unpin(range);
   operation.End();
   return {};
 }
 
 constexpr Export kExports[] = {
-    {"regionPrefault", Bound<RegionPrefault>}, {"regionFlush", Bound<OnRange<Flush>>},
-    {"regionEvict", Bound<OnRange<Evict>>},    {"regionDiscard", Bound<OnRange<Discard>>},
-    {"regionPin", Bound<RegionPin>},           {"regionUnpin", Bound<RegionUnpin>},
+    {"regionPrefault", Bound<RegionPrefault>},
+    {"regionFlush", Bound<OnRange<&MappedRegion::Flush>>},
+    {"regionEvict", Bound<OnRange<&MappedRegion::Evict>>},
+    {"regionDiscard", Bound<OnRange<&MappedRegion::Discard>>},
+    {"regionPin", Bound<RegionPin>},
+    {"regionUnpin", Bound<RegionUnpin>},
 };
 
 }  // namespace
