@@ -7,7 +7,11 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(fileURLToPath(import.meta.url))
 const otherPlatform = process.platform === 'darwin' ? 'linux' : 'darwin'
 
-for (const layer of ['os', 'store', 'page', 'mapper', 'pipeline', 'engine', 'binding']) {
+const engine = ['os', 'store', 'page', 'mapper', 'pipeline', 'engine']
+// Server mode is for Linux.
+const serverMode = process.platform === 'linux' ? ['wire', 'server', 'client'] : []
+
+for (const layer of [...engine, ...serverMode, 'binding']) {
   const directory = join(root, 'src', layer)
   if (!existsSync(directory)) continue
   for (const file of readdirSync(directory).sort()) {

@@ -68,6 +68,7 @@ describe('include arrows between layers of the engine', () => {
 
   it.each([
     ['an upward include', 'os', '#include "page/page_table.h"'],
+    ['an include between server and client', 'server', '#include "client/a.h"'],
     ['an include between page and store', 'page', '#include "store/store.h"'],
     ['napi.h outside binding', 'engine', '#include <napi.h>'],
     ['an include without its layer', 'engine', '#include "a.h"'],
@@ -80,6 +81,7 @@ describe('include arrows between layers of the engine', () => {
     expect(includes('pipeline', '#include "page/a.h"\n#include "os/b.h"\n#include <map>')).toEqual(
       [],
     )
+    expect(includes('server', '#include "engine/a.h"\n#include "wire/b.h"')).toEqual([])
     expect(includes('binding', '#include <napi.h>\n#include "engine/engine.h"')).toEqual([])
     expect(includes('page', '#include "page/b.h"')).toEqual([])
   })

@@ -1,5 +1,5 @@
-// Which layer of the engine may include which: binding → engine → pipeline → mapper →
-// {page, store} → os.
+// Which layer of the engine may include which: binding → {server, client} → engine → pipeline →
+// mapper → {page, store} → os, and {server, client} → wire → os.
 // Node's headers stay in binding/, so that the rest is a library that C++ programs link.
 
 /** @typedef {import('./file-names.mjs').Finding} Finding */
@@ -12,7 +12,10 @@ const layersBelow = {
   mapper: ['page', 'os'],
   pipeline: ['mapper', 'page', 'store', 'os'],
   engine: ['pipeline', 'mapper', 'page', 'store', 'os'],
-  binding: ['engine', 'pipeline', 'mapper', 'page', 'store', 'os'],
+  wire: ['os'],
+  server: ['wire', 'engine', 'page', 'store', 'os'],
+  client: ['wire', 'engine', 'page', 'store', 'os'],
+  binding: ['server', 'client', 'engine', 'pipeline', 'mapper', 'page', 'store', 'os'],
 }
 
 const nodeHeaders = /^(napi|node_api|js_native_api|node|v8|uv)(-inl|_types)?\.h$/
