@@ -219,6 +219,18 @@ TEST(a_call_that_the_store_never_answers_is_named) {
   }
 }
 
+TEST(a_read_on_the_touching_thread_that_never_ends_is_named) {
+  SKIP_IF(ReadsMessages(), "fillers read here");
+  Scene scene({.blocking = true, .waits_in_try_read = true});
+  scene.store->Hold(StoreOp::kRead);
+  Aside caller([&] { CHECK(scene.word(9) == Scene::Original(9)); });
+  scene.store->AwaitCalls(StoreOp::kRead, 1);
+  AwaitThat("the call is named on standard error",
+            [&] { return scene.log.Has("scripted store has not answered a read "); });
+  scene.store->LetGo(StoreOp::kRead);
+  caller.AwaitDone("the caller goes on");
+}
+
 TEST(a_write_back_that_is_refused_loses_nothing) {
   for (const ScriptedOptions& options : kStyles) {
     for (const int error : {ENOSPC, EIO}) {

@@ -27,6 +27,8 @@ struct ScriptedOptions {
   bool can_discard = true;
   // TryRead answers at once.
   bool ready = false;
+  // TryRead does the read, and waits as long as that takes, where it may wait.
+  bool waits_in_try_read = false;
   // Blocks that nobody wrote are holes; else the store begins with known words.
   bool sparse = false;
   uint64_t call_bytes_max = 1 << 20;
@@ -100,7 +102,11 @@ class ScriptedStore final : public Store {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& label() const override { return label_; }
 
-  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length, MayWait) override {
+  TryReadOutcome TryRead(uint64_t offset, void* target, uint64_t byte_length,
+                         MayWait may_wait) override {
+    if (options_.waits_in_try_read && may_wait == MayWait::kYes) {
+      return ReadHere(offset, target, byte_length);
+    }
     // A signal handler may ask, and this is the answer that takes no lock.
     if (!options_.ready) return TryReadOutcome::kWouldBlock;
     const std::lock_guard lock(mutex_);
@@ -146,6 +152,15 @@ class ScriptedStore final : public Store {
     int64_t started_ns;
   };
 
+  TryReadOutcome ReadHere(uint64_t offset, void* target, uint64_t byte_length) {
+    std::unique_lock lock(mutex_);
+    under_way_[StoreOp::kRead]++;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !held_.contains(StoreOp::kRead); });
+    under_way_[StoreOp::kRead]--;
+    std::copy_n(&bytes_[offset], byte_length, static_cast<uint8_t*>(target));
+    return TryReadOutcome::kDone;
+  }
   void PutWord(uint64_t offset, uint64_t word) {
     for (uint64_t i = 0; i < 8; i++) bytes_[offset + i] = static_cast<uint8_t>(word >> 8 * i);
   }

@@ -129,11 +129,19 @@ void Pager::StartFillHere(Fill* fill) {
     return;
   }
   StoreResult result;
-  if (fill->filled || ReadAtOnce(fill, MayWait::kYes, &result)) {
+  if (fill->filled || ReadTouched(fill, &result)) {
     FinishFill(fill, std::move(result));
   } else {
     Post(fill);
   }
+}
+
+bool Pager::ReadTouched(Fill* fill, StoreResult* result) {
+  const Region& region = fill->region;
+  const WatchedCalls::Announcement call(watched_calls_, region, StoreOp::kRead,
+                                        region.StoreOffset(fill->first),
+                                        region.StoreBytes(fill->first, fill->count));
+  return ReadAtOnce(fill, MayWait::kYes, result);
 }
 
 }  // namespace umap

@@ -147,6 +147,7 @@ class Pager {
   void AdmitTouch(Region& region, PageIndex page, const SignalFault& fault);
   bool FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns);
   void StartFillHere(Fill* fill);
+  bool ReadTouched(Fill* fill, StoreResult* result);
 
   // fill.cc
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
