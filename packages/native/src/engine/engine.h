@@ -18,6 +18,7 @@ namespace umap {
 
 class PageBuffer;
 class Region;
+struct SharedPages;
 
 struct EngineOptions {
   // 0: the default for this machine.
@@ -61,6 +62,9 @@ struct RegionOptions {
   // Read-ahead window at most, in pages; -1: the default; 0: none.
   int64_t read_ahead_pages_max = -1;
   FaultChoice faults = FaultChoice::kAuto;
+  // Where the pages lie with FaultChoice::kShared, new or used; see shared_region.h. Only read by
+  // OpenRegion.
+  const SharedPages* shared = nullptr;
 };
 
 struct LatencySummary {

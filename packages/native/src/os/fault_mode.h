@@ -12,6 +12,8 @@ enum class FaultChoice : uint8_t {
   kUserfaultfd,
   kSignal,
   kInThread,
+  // Of clients; never chosen by kAuto.
+  kShared,
 };
 
 enum class FaultMode : uint8_t {
@@ -23,6 +25,8 @@ enum class FaultMode : uint8_t {
   kSignal,
   // userfaultfd(2) with UFFD_FEATURE_SIGBUS: SIGBUS on the thread that touches; as above.
   kInThread,
+  // Other processes map the pages, each with a userfaultfd(2) of its own; this one never does.
+  kShared,
 };
 
 constexpr bool ServesSystemCalls(FaultMode mode) { return mode == FaultMode::kUserfaultfd; }
@@ -38,6 +42,7 @@ constexpr const char* NameOf(FaultMode mode) {
     case FaultMode::kUserfaultfdUserMode: return "userfaultfd-user-mode";
     case FaultMode::kSignal: return "signal";
     case FaultMode::kInThread: return "in-thread";
+    case FaultMode::kShared: return "shared";
   }
   return "";
 }
