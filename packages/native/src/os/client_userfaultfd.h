@@ -72,7 +72,7 @@ class ClientUserfaultfd {
   // Who waits there is woken.
   ClientOutcome Unregister(uint64_t begin, uint64_t bytes) const;
 
-  // Maps what the file has. Wakes who waits for the bytes that were mapped; `*mapped` says how many.
+  // Maps what the file has. Wakes who waits for the bytes that were mapped, `*mapped` many.
   ClientOutcome Continue(uint64_t begin, uint64_t bytes, bool is_protected, uint64_t* mapped) const;
   // Protecting wakes nobody; lifting the protection does.
   ClientOutcome Protect(uint64_t begin, uint64_t bytes) const;

@@ -109,6 +109,7 @@ const char* PlainWords(FaultMode mode) {
     case FaultMode::kUserfaultfdUserMode: return "userfaultfd in user mode";
     case FaultMode::kSignal: return "signals";
     case FaultMode::kInThread: return "signals of userfaultfd";
+    case FaultMode::kShared: break;  // not a way of this process
   }
   return "";
 }

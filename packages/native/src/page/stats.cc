@@ -36,17 +36,27 @@ LatencyFigures RegionCounters::Figures(LatencyHistogram StatShard::* histogram) 
     const StatShard* shard = place.load(std::memory_order_acquire);
     if (shard) (shard->*histogram).AddTo(&buckets, &max_ns);
   }
+  return LatencyHistogram::FiguresOf(buckets, max_ns);
+}
+
+LatencyFigures LatencyHistogram::Figures() const {
+  std::array<uint64_t, kBuckets> buckets{};
+  int64_t max_ns = 0;
+  AddTo(&buckets, &max_ns);
+  return FiguresOf(buckets, max_ns);
+}
+
+LatencyFigures LatencyHistogram::FiguresOf(const std::array<uint64_t, kBuckets>& sum,
+                                           int64_t max_ns) {
   LatencyFigures figures;
-  for (const uint64_t bucket : buckets) figures.count += bucket;
+  for (const uint64_t bucket : sum) figures.count += bucket;
   if (figures.count == 0) return figures;
   const auto percentile = [&](double share) {
     const auto rank = static_cast<uint64_t>(share * static_cast<double>(figures.count - 1));
     uint64_t seen = 0;
-    for (uint32_t i = 0; i < LatencyHistogram::kBuckets; i++) {
-      seen += buckets[i];
-      if (seen > rank) {
-        return std::min(LatencyHistogram::NsOf(i), static_cast<double>(max_ns)) / 1e3;
-      }
+    for (uint32_t i = 0; i < kBuckets; i++) {
+      seen += sum[i];
+      if (seen > rank) return std::min(NsOf(i), static_cast<double>(max_ns)) / 1e3;
     }
     return static_cast<double>(max_ns) / 1e3;
   };

@@ -27,6 +27,11 @@ enum class Counter : uint8_t {
   kCount,
 };
 
+struct LatencyFigures {
+  uint64_t count = 0;
+  double p50_us = 0, p99_us = 0, max_us = 0;
+};
+
 // Latencies in buckets of an eighth of a power of two nanoseconds, from 64 ns to two minutes, whose
 // middle is within 6 % of the truth.
 class LatencyHistogram {
@@ -49,14 +54,17 @@ class LatencyHistogram {
     const int64_t max = max_ns_.load(std::memory_order_relaxed);
     if (max > *max_ns) *max_ns = max;
   }
+  LatencyFigures Figures() const;
+  // The figures of buckets that were added up.
+  static LatencyFigures FiguresOf(const std::array<uint64_t, kBuckets>& sum, int64_t max_ns);
+
+ private:
   // The middle of a bucket.
   static double NsOf(uint32_t bucket) {
     const uint32_t exponent = kExponentMin + bucket / kSubBuckets;
     const double eighths = kSubBuckets + bucket % kSubBuckets + 0.5;
     return eighths * static_cast<double>(uint64_t{1} << exponent) / kSubBuckets;
   }
-
- private:
   static uint32_t BucketOf(int64_t ns) {
     constexpr int64_t kLeast = int64_t{1} << kExponentMin;
     constexpr int64_t kMost = (int64_t{1} << kExponentMax) - 1;
@@ -74,11 +82,6 @@ struct alignas(64) StatShard : SlabAllocated<StatShard> {
   std::array<std::atomic<uint64_t>, static_cast<size_t>(Counter::kCount)> counters{};
   LatencyHistogram fault_latency;
   LatencyHistogram fill_latency;
-};
-
-struct LatencyFigures {
-  uint64_t count = 0;
-  double p50_us = 0, p99_us = 0, max_us = 0;
 };
 
 class RegionCounters {
