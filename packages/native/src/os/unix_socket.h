@@ -43,7 +43,8 @@ Status ConnectUnix(const std::string& path, UniqueFd* socket);
 SocketOutcome AcceptUnix(int listener, UniqueFd* socket, int* error);
 Status PeerOf(int socket, PeerCredentials* peer);
 
-// One packet, whole or not at all; never waits, however the socket is set.
+// One packet, whole or not at all, with two descriptors at most; never waits, however the socket is
+// set.
 SocketOutcome SendPacket(int socket, std::span<const uint8_t> bytes, std::span<const int> fds);
 
 struct ReceivedPacket {

@@ -90,9 +90,11 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   return Status::Ok();
 }
 
+constexpr size_t kDescriptorsMax = 2;
+
 // The memory for descriptors that come with a packet, aligned as the kernel wants it.
 struct Control {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kDescriptorsMax * sizeof(int))> bytes{};
 };
 
 void TakeDescriptors(msghdr* message, std::vector<UniqueFd>* fds) {
@@ -189,7 +191,7 @@ Status PeerOf(int socket, PeerCredentials* peer) {
 }
 
 SocketOutcome SendPacket(int socket, std::span<const uint8_t> bytes, std::span<const int> fds) {
-  CHECK(fds.size() <= 1);
+  CHECK(fds.size() <= kDescriptorsMax);
   // sendmsg() only reads what an iovec names.
   iovec part = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
   Control control;
@@ -198,7 +200,7 @@ SocketOutcome SendPacket(int socket, std::span<const uint8_t> bytes, std::span<c
   message.msg_iovlen = 1;
   if (!fds.empty()) {
     message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
+    message.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
