@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/range_operations.h"
 #include "os/unique_fd.h"
@@ -71,10 +72,22 @@ Status WriteZeros(Pager& pager, Region& region, uint64_t offset, uint64_t byte_l
   return Status::Ok();
 }
 
+// Zeroes bytes of a region that this process has not mapped. What is pinned is dirty, and stays so.
+Status ZeroSharedBytes(Pager& pager, Region& region, ByteRange range) {
+  Status status = PinRange(pager, region, range, PinLimit::kExceeded);
+  if (!status.ok()) return status;
+  std::memset(region.BytesOf(0) + range.offset, 0, range.byte_length);
+  UnpinRange(region, range);
+  return status;
+}
+
 // Zeroes bytes of the mapping by a system call on pinned pages: it cannot raise SIGBUS, and is
 // noticed as a write where system calls fault.
 Status ZeroMappedBytes(Pager& pager, Region& region, uint64_t offset, uint64_t byte_length) {
   if (byte_length == 0) return Status::Ok();
+  if (region.mapper->mode() == FaultMode::kShared) {
+    return ZeroSharedBytes(pager, region, {offset, byte_length});
+  }
   const UniqueFd zeros(open("/dev/zero", O_RDONLY | O_CLOEXEC));
   if (!zeros) return SystemError(errno, "/dev/zero");
   const ByteRange range{offset, byte_length};

@@ -65,7 +65,9 @@ BufferStats StatsOf(const PageBuffer& buffer) {
 
 uint8_t* DataOf(const Region& region) { return region.memory.data(); }
 
-uint64_t MappedBytesOf(const Region& region) { return region.memory.bytes(); }
+uint64_t MappedBytesOf(const Region& region) {
+  return uint64_t{region.page_count} << region.page_shift;
+}
 
 uint64_t Subscribe(Region& region, EventSink sink) {
   MutexLock lock(region.mutex);
@@ -135,6 +137,7 @@ void PrepareForExit() {
   // What was written to memory outlives the process where the store is native, as with mmap(2).
   for (const auto& region : EngineState::Get().Regions()) {
     if (!region->writable || !region->store->traits().blocking) continue;
+    if (region->write_backs_held.load()) continue;
     const Status status =
         WriteBackPages(EngineState::Get().pager(), *region, {0, region->page_count});
     if (status.ok()) continue;

@@ -95,6 +95,7 @@ BufferStats StatsOf(const PageBuffer& buffer);
 // ENOMEM, EINVAL and a message that says which.
 Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region);
 
+// Null where only clients map the region's pages.
 uint8_t* DataOf(const Region& region);
 uint64_t MappedBytesOf(const Region& region);  // byte length rounded up to whole pages
 

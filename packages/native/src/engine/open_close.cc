@@ -8,6 +8,7 @@
 
 #include "engine/engine_state.h"
 #include "engine/range_operations.h"
+#include "engine/shared_region.h"
 #include "os/check.h"
 #include "os/signal_mask.h"
 
@@ -69,6 +70,23 @@ Status Enter(Region& region) {
                                   "buffer or smaller pages");
 }
 
+// Where it fails nothing is left, and pages that were shared before are as they were.
+Status MapAndEnter(const RegionOptions& options, Region& region) {
+  const bool shares = region.mapper->mode() == FaultMode::kShared;
+  if (shares && !options.shared) return Status::Fail(EINVAL, "there are no pages to share");
+  Status status = shares ? TakePages(*options.shared, region)
+                         : region.table.Create(region.page_count);
+  if (!status.ok()) return status;
+  status = region.mapper->MapRegion(region);
+  if (status.ok()) status = Enter(region);
+  if (!status.ok()) {
+    region.mapper->UnmapRegion(region);
+    return status;
+  }
+  if (shares) AdoptPages(region, options.shared->states.get());
+  return status;
+}
+
 // Nobody finds the region by an address any more.
 void Forget(RegionMap& map, Region* region) {
   map.Remove(region);
@@ -94,7 +112,7 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   }
   // 2. What is under way ends, and no filler finds the region any more.
   WaitUntilIdle(closing);
-  if (closing.page_count > 0) {
+  if (closing.memory.bytes() > 0) {
     Forget(pager.regions(), &closing);
     if (AnsweredOnThread(closing.mapper->mode())) Forget(Pager::TouchedRegions(), &closing);
     WaitUntilIdle(closing);
@@ -103,6 +121,9 @@ Status CloseNow(Pager& pager, const std::shared_ptr<Region>& region) {
   UnpinAll(closing);
   ClaimPages(pager, closing);
   WaitUntilIdle(closing);
+  const bool shared = closing.mapper->mode() == FaultMode::kShared;
+  // The file may be somebody's still.
+  if (shared && closing.page_count > 0) closing.pool->ReleaseMemory({0, closing.page_count});
   closing.mapper->UnmapRegion(closing);
   ForgetPages(closing);
   pager.Unpark();
@@ -128,16 +149,13 @@ Status OpenRegion(const RegionOptions& options, std::shared_ptr<Region>* region)
   std::shared_ptr<Region> opened = Describe(options);
   opened->pager = pager.get();
   status = pager->ChooseMapper(options.faults, options.writable, &opened->mapper);
-  if (status.ok()) status = opened->table.Create(opened->page_count);
-  if (status.ok()) status = opened->mapper->MapRegion(*opened);
-  if (status.ok()) status = Enter(*opened);
+  if (status.ok()) status = MapAndEnter(options, *opened);
   if (!status.ok()) {
-    if (opened->mapper) opened->mapper->UnmapRegion(*opened);
     EngineState::Get().Release();
     return status;
   }
   pager->AddBuffer(opened->buffer);
-  if (opened->page_count > 0) {
+  if (opened->memory.bytes() > 0) {
     const auto begin = reinterpret_cast<uint64_t>(opened->memory.data());
     pager->regions().Insert(opened.get(), begin, opened->memory.bytes());
     if (AnsweredOnThread(opened->mapper->mode())) {

@@ -5,6 +5,7 @@
 
 #include "engine/engine_state.h"
 #include "engine/range_operations.h"
+#include "engine/shared_region.h"
 #include "os/signal_mask.h"
 
 namespace umap {
@@ -110,8 +111,20 @@ void UnpinAll(Region& region) {
   MutexLock lock(region.mutex);
   for (const auto& [page, count] : region.pins) ForgetPinned(region, page);
   region.pins.clear();
+  region.inherited_pins.clear();
   region.mapper->AddPins(-region.pinned_ranges);
   region.pinned_ranges = 0;
+}
+
+void ReleaseInheritedPins(const std::shared_ptr<Region>& region) {
+  MutexLock lock(region->mutex);
+  for (const PageIndex page : region->inherited_pins) {
+    const auto found = region->pins.find(page);
+    if (found == region->pins.end() || --found->second > 0) continue;
+    region->pins.erase(found);
+    ForgetPinned(*region, page);
+  }
+  region->inherited_pins.clear();
 }
 
 Status Pin(const std::shared_ptr<Region>& region, ByteRange range) {

@@ -90,6 +90,9 @@ Status PrefaultPages(Pager& pager, Region& region, const std::vector<ByteRange>&
 }
 
 Status WriteBackPages(Pager& pager, Region& region, PageRange range) {
+  if (region.write_backs_held.load()) {
+    pager.WaitForProgress(region, 0, [&](PageWord) { return !region.write_backs_held.load(); });
+  }
   const auto batch = std::make_shared<Batch>();
   const uint32_t depth = region.store->traits().concurrency_max;
   std::vector<PageIndex> moving;

@@ -10,6 +10,8 @@
 
 namespace umap {
 
+struct SharedPages;
+
 struct PageRange {
   PageIndex first = 0;
   PageIndex end = 0;
@@ -51,6 +53,12 @@ enum class PinLimit : uint8_t {
 // Makes the range resident, and keeps it so until it is unpinned as often.
 Status PinRange(Pager& pager, Region& region, ByteRange range, PinLimit limit);
 void UnpinRange(Region& region, ByteRange range);
+// The files of shared pages become the region's, and its table. EINVAL: they are not such a
+// region's, or hold changes that this one cannot write.
+Status TakePages(const SharedPages& shared, Region& region);
+// Goes on where another process has left the pages, in any state: what is in memory gets its place
+// in the books, what was on its way in or out is dropped. `states`: the file of the table.
+void AdoptPages(Region& region, int states);
 // Takes every pin of the region back.
 void UnpinAll(Region& region);
 

@@ -153,7 +153,7 @@ bool AliasMapper::AddPins(int64_t ranges) {
 
 // Trouble ----------------------------------------------------------------------------------------
 
-void AliasMapper::Poison(Region& region, PageIndex page) {
+void AliasMapper::Poison(Region& region, PageIndex page, const Status&) {
   MutexLock lock(mutex_);
   region.memory.MapFile(uint64_t{page} * region.page_bytes, region.page_bytes, empty_file_.get());
   NoteReplaced(region, page, 1, Right::kForeign);

@@ -40,7 +40,7 @@ class AliasMapper final : public Mapper {
   void Protect(Region& region, PageIndex first, PageIndex count) override;
   void Unprotect(Region& region, PageIndex page) override;
   bool AddPins(int64_t ranges) override;
-  void Poison(Region& region, PageIndex page) override;
+  void Poison(Region& region, PageIndex page, const Status& status) override;
   void Unpoison(Region& region, PageIndex first, PageIndex count) override;
   void Wake(Region& region, PageIndex page) override;
   bool Restore(Region& region, PageIndex page) override;

@@ -79,63 +79,71 @@ class ClientMapping {
   uint64_t resident_faults() const { return resident_faults_.load(std::memory_order_relaxed); }
   LatencyFigures fault_latency() const { return latency_.Figures(); }
 
+  // Beginning and end: the engine's, as shared_region.h says it.
+
+  Status Open();
+  // What another server gave the client is a right to read at most from here on, and who waits asks
+  // again.
+  Status TakeOver();
+  // No right is given from here on; those who wait are let go.
+  void Close(bool client_lives);
+  void Move(uint64_t address);
+  // Who waits for one of the pages asks again.
+  void LetGo(PageIndex first, PageIndex count);
+
+  // Maps what is resident, and nothing that the client has already.
+  void MapResident(PageIndex first, PageIndex count);
+
  private:
   friend class SharedMapper;
   friend class Pager;
 
-  // Beginning and end.
-
-  Status Open();
-  // The rights that a client has which another server let in are at most to read from here on.
-  void TakeOver();
-  // No right is given from here on; those who wait are let go.
-  void Close(bool client_lives);
-  void Move(uint64_t address);
-  // Who waits in a part of it asks again.
-  void LetGo(PageIndex first, PageIndex count);
-
   // Rights.
 
-  // Gives who waits for a page what the page's word allows, or says that it does not.
+  // Gives who waits for a page what it asks for, or says that the page's word does not allow it.
   Given Give(const ClientWaiter& waiter);
-  // Maps what is resident, and nothing the client has already.
-  void MapResident(PageIndex first, PageIndex count);
   // No right on these pages, whose words forbid any, is left or being given.
   void ForgetRights(PageIndex first, PageIndex count);
-  // No right to write. False: the client cannot be kept from writing pages of [*first, *end).
-  bool Protect(PageIndex first, PageIndex count, PageIndex* failed_first, PageIndex* failed_end);
+  // No right to write is left on these pages, whose words forbid to give one. False: the client
+  // could not be kept from writing all of them.
+  bool Protect(PageIndex first, PageIndex count);
 
   // Waiting.
 
+  // REQUIRES: the page's word is looked at after that: whoever moves it on serves who waits by then.
   void AddWaiter(const ClientWaiter& waiter);
-  // Answers those who wait for these pages, whose words have moved on.
+  // Answers those who wait for these pages, whose words have moved on. None of them waits on.
   void Serve(PageIndex first, PageIndex count);
-  bool HasWaiters() const { return waiting_.load() > 0 || foreign_pages_.load() > 0; }
   void NoteAnswered(const ClientWaiter& waiter);
-  void TellFailed(PageIndex page);
 
   // A byte a page: a Right, and whether one is being given.
   using RightByte = std::atomic<uint8_t>;
 
+  static bool IsMapped(uint8_t right);
   RightByte& ByteOf(PageIndex page) const { return rights_[page]; }
-  bool Allows(PageIndex page, Right right) const;
-  void HealForeign(PageIndex first, PageIndex count);
-  PageIndex Surround(const ClientWaiter& waiter, PageIndex* first) REQUIRES(mutex_);
-  Given GiveRun(PageIndex first, PageIndex count, PageIndex wanted, Right right, bool lift)
-      REQUIRES(mutex_);
-  // Maps pages of the file; what is mapped already stays, and `*existed` says so.
-  ClientOutcome ContinueRun(PageIndex first, PageIndex count, bool is_protected, bool* existed)
-      REQUIRES(mutex_);
-  bool ProtectRun(PageIndex first, PageIndex end);
-  ClientOutcome ProtectBytes(uint64_t begin, uint64_t bytes) REQUIRES(mutex_);
-  void NoteOutcome(ClientOutcome outcome);
   uint64_t AddressOf(PageIndex page) const;
+  bool Allows(PageIndex page, uint8_t right) const;
+  bool BeginGiving(PageIndex page, uint8_t right) REQUIRES(mutex_);
+  PageIndex Surround(PageIndex page, PageIndex* first) REQUIRES(mutex_);
+  void GiveRun(PageIndex first, PageIndex count, uint8_t right, bool lifts) REQUIRES(mutex_);
+  // Maps pages of the file; what is mapped already stays, and `*existed` says so.
+  ClientOutcome ContinueRun(uint64_t begin, uint64_t run_bytes, bool is_protected, bool* existed)
+      REQUIRES(mutex_);
+  void RefillPage(PageIndex page) REQUIRES(mutex_);
+  bool ProtectRun(PageIndex first, PageIndex end, int attempts_max);
+  ClientOutcome ProtectBytes(uint64_t begin, uint64_t bytes) REQUIRES(mutex_);
+  void Refuse(const ClientWaiter& waiter);
+  void TellFailed(PageIndex page);
+  void HealForeign(PageIndex first, PageIndex count);
+  void NoteWaiters(int32_t delta);
+  void NoteForeign(int32_t delta);
 
   const std::shared_ptr<Region> region_;
   const ClientMappingOptions options_;
   const std::shared_ptr<ClientLoad> load_;
   std::atomic<uint64_t> address_;
   std::atomic<bool> gone_{false};
+  std::atomic<bool> warned_{false};
 
   Mutex mutex_;
   bool closed_ GUARDED_BY(mutex_) = false;

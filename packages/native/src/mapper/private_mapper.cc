@@ -152,7 +152,7 @@ void PrivateMapper::Unprotect(Region& region, PageIndex page) {
 
 // Trouble ----------------------------------------------------------------------------------------
 
-void PrivateMapper::Poison(Region& region, PageIndex page) {
+void PrivateMapper::Poison(Region& region, PageIndex page, const Status&) {
   if (uffd_.has_poison()) {
     CHECK(uffd_.Poison(region.AddressOf(page), region.page_bytes) == UffdOutcome::kDone);
     return;

@@ -35,7 +35,7 @@ class PrivateMapper final : public Mapper {
   void Release(Region& region, PageIndex first, PageIndex count) override;
   void Protect(Region& region, PageIndex first, PageIndex count) override;
   void Unprotect(Region& region, PageIndex page) override;
-  void Poison(Region& region, PageIndex page) override;
+  void Poison(Region& region, PageIndex page, const Status& status) override;
   void Unpoison(Region& region, PageIndex first, PageIndex count) override;
   void Wake(Region& region, PageIndex page) override;
   bool Restore(Region& region, PageIndex page) override;

@@ -44,6 +44,8 @@ class Mapper {
   virtual bool places_frames() const = 0;
   // A frame itself becomes the page, and the page a frame; else bytes are copied, and dropped.
   virtual bool moves() const = 0;
+  // A page can be taken away with its bytes; else it can only be released.
+  virtual bool takes_out() const { return moves(); }
   // A hole is mapped without memory.
   virtual bool has_zero_page() const = 0;
 
@@ -78,8 +80,8 @@ class Mapper {
 
   // Trouble.
 
-  // A touch of the page, which is absent, is an error from here on: SIGBUS.
-  virtual void Poison(Region& region, PageIndex page) = 0;
+  // A touch of the page, which is absent, is an error from here on: SIGBUS. `status`: why.
+  virtual void Poison(Region& region, PageIndex page, const Status& status) = 0;
   // Takes that back.
   virtual void Unpoison(Region& region, PageIndex first, PageIndex count) = 0;
   // Threads that wait in the kernel for the page try again.
@@ -87,6 +89,9 @@ class Mapper {
   // A thread faulted on a page that is present: it may read it from here on. False: it could
   // before.
   virtual bool Restore(Region& region, PageIndex page) = 0;
+  // The pages' words have moved on, and may allow what was asked for before: for mappers that map
+  // pages by their words, for each who asks.
+  virtual void Admit(Region&, PageIndex, PageIndex) {}
 };
 
 }  // namespace umap

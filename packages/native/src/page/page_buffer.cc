@@ -286,6 +286,12 @@ void PageBuffer::InsertMapped(Region& region, PageIndex first, PageIndex count) 
   }
 }
 
+void PageBuffer::Adopt(Region& region, PageIndex page) {
+  MutexLock lock(mutex_);
+  UseMemory(region.page_bytes);
+  Place(AddNode(region, page), kNeverEvicted);
+}
+
 bool PageBuffer::InsertStandby(Region& region, PageIndex first,
                                const SlotRuns& frames) {
   constexpr uint32_t kAsked = kWanted | kWantedForWriting | kPinned;

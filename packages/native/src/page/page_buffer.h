@@ -114,6 +114,9 @@ class PageBuffer {
   // state says clean or dirty always has one. Which queue, the page's history says.
   // REQUIRES: the caller owns the pages' states.
   void InsertMapped(Region& region, PageIndex first, PageIndex count);
+  // A page that was there before this process gets its place, and its memory is counted, above the
+  // budget too. REQUIRES: the caller owns the page's state.
+  void Adopt(Region& region, PageIndex page);
   // Pages that were filled ahead wait in `frames`: moves each to kStandby. False, and nothing is
   // done, when one of them was wanted meanwhile.
   bool InsertStandby(Region& region, PageIndex first, const SlotRuns& frames);

@@ -18,6 +18,9 @@ class PageTable {
   static constexpr PageIndex kChunkPages = 4096;
 
   Status Create(PageIndex page_count);
+  // The entries lie in a file, which outlives the process, and are what it says. The counts are
+  // this process's own, and nought.
+  Status CreateIn(int file, PageIndex page_count);
 
   PageEntry& operator[](PageIndex page) const { return entries_[page]; }
   PageIndex page_count() const { return page_count_; }
@@ -76,6 +79,7 @@ class PageTable {
   }
 
   Mapping memory_;
+  Mapping shared_entries_;
   PageIndex page_count_ = 0;
   PageEntry* entries_ = nullptr;
   Chunk* chunks_ = nullptr;

@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "os/futex.h"
 #include "os/mapping.h"
 #include "os/mutex.h"
+#include "os/unique_fd.h"
 #include "page/events.h"
 #include "page/frame_pool.h"
 #include "page/mapper.h"
@@ -35,6 +37,8 @@ struct Region {
   FramePool* pool = nullptr;
   std::unique_ptr<FramePool> placed_frames;
   std::unique_ptr<MapperState> mapper_state;
+  // Where the pages lie, when clients map them too.
+  UniqueFd shared_pages;
   bool writable = false;
   uint32_t page_shift = 0;
   uint64_t page_bytes = 0;
@@ -55,6 +59,8 @@ struct Region {
   // Write-backs are not started before this time after the store refused one.
   std::atomic<int64_t> write_back_not_before_ns{0};
   std::atomic<uint32_t> write_backs_refused{0};
+  // Clients may write pages unnoticed still: what is dirty stays so.
+  std::atomic<bool> write_backs_held{false};
   // A close has failed; used by one close at a time.
   bool close_refused = false;
   // The watchdog's own: until then it does not name again that the store hangs.
@@ -69,6 +75,8 @@ struct Region {
   std::map<PageIndex, uint32_t> pins GUARDED_BY(mutex);
   std::atomic<uint64_t> pinned_pages{0};
   int64_t pinned_ranges GUARDED_BY(mutex) = 0;
+  // Pages whose pins a server left behind that is gone; each counts once in `pins`.
+  std::vector<PageIndex> inherited_pins GUARDED_BY(mutex);
   // Mapped pages with no memory behind them: the kernel's zero page.
   std::atomic<uint64_t> zero_pages{0};
 

@@ -24,6 +24,7 @@ Status Pager::OpenMessages() {
 Status Pager::ChooseMapper(FaultChoice choice, bool writable, Mapper** mapper) {
   if (choice == FaultChoice::kInThread) return ChooseInThread(writable, mapper);
   if (choice == FaultChoice::kSignal) return ChooseSignal(mapper);
+  if (choice == FaultChoice::kShared) return ChooseShared(mapper);
   Status refused = messages_refused_;
   if (messages_) {
     refused = messages_->CheckAccess(writable);
@@ -54,6 +55,13 @@ Status Pager::ChooseSignal(Mapper** mapper) {
   }
   *mapper = signal_.get();
   return InstallFaultSignals(AnswerFault);
+}
+
+Status Pager::ChooseShared(Mapper** mapper) {
+  MutexLock lock(ways_mutex_);
+  if (!shared_) shared_ = std::make_unique<SharedMapper>();
+  *mapper = shared_.get();
+  return Status::Ok();
 }
 
 }  // namespace umap

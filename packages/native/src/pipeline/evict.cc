@@ -146,8 +146,8 @@ void Pager::EvictVictims(Victims victims, bool to_standby) {
 void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
   Region& region = *victims->region;
   TestPoint("before-evict-move");
-  if (victims->slot == kNoSlot || !region.mapper->moves()) {
-    for (uint32_t i = 0; i < count; i++) DropMemory(victims[i], to_standby);
+  if (victims->slot == kNoSlot || !region.mapper->takes_out()) {
+    DropMemory(victims, count, to_standby);
     return;
   }
   // 1. Take the run away, bytes and all, in one call where the kernel lets us.
@@ -185,10 +185,13 @@ bool Pager::TakeOutRest(const Victim& victim, uint64_t taken_bytes) {
   return false;
 }
 
-void Pager::DropMemory(const Victim& victim, bool remember) {
-  Region& region = *victim.region;
-  region.mapper->Release(region, victim.page, 1);
-  region.EndEviction(victim.page, region.buffer->FinishDropped(victim, false, remember));
+void Pager::DropMemory(const Victim* victims, uint32_t count, bool remember) {
+  Region& region = *victims->region;
+  region.mapper->Release(region, victims->page, count);
+  for (uint32_t i = 0; i < count; i++) {
+    region.EndEviction(victims[i].page,
+                       region.buffer->FinishDropped(victims[i], false, remember));
+  }
 }
 
 // The page is pinned for I/O by the kernel, and goes back into the mapping, with those of its bytes

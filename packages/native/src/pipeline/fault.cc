@@ -181,14 +181,13 @@ void Pager::LiftWhileWritingBack(Region& region, PageIndex page) {
   for (PageWord word = entry.Load();;) {
     if (word.state() == PageState::kDirtying) {
       entry.MoveTo(PageState::kDirty, kLasting);
-      region.NoteProgress();
-      return;
+      break;
     }
     CHECK(word.state() == PageState::kWritingBack && word.Has(kRewriting));
-    if (!entry.Replace(&word, word.Without(kRewriting).With(kRewritten))) continue;
-    region.NoteProgress();
-    return;
+    if (entry.Replace(&word, word.Without(kRewriting).With(kRewritten))) break;
   }
+  region.mapper->Admit(region, page, 1);
+  region.NoteProgress();
 }
 
 // The page is there already. But a message that is late again and again for one page would mean

@@ -276,7 +276,7 @@ void Pager::FailFill(Fill* fill, const Status& status) {
                             std::to_string(region.StoreOffset(fill->first)) + ": " +
                             status.message + "; touching offset " + std::to_string(offset) +
                             " of the region raises SIGBUS until prefault() succeeds");
-  if (!fill->heals) region.mapper->Poison(region, fill->first);
+  if (!fill->heals) region.mapper->Poison(region, fill->first, status);
   entry.MoveTo(PageState::kFailed, kLasting);
   Publish(region, {EventKind::kFillError, status, offset, region.page_bytes, 0});
   EndFill(fill, status);
@@ -309,6 +309,7 @@ void Pager::EndFill(Fill* fill, Status status) {
   } else if (fill->cause == FillCause::kFault) {
     region.counters.AddFaultLatency(NowNs() - fill->started_ns);
   }
+  region.mapper->Admit(region, fill->first, fill->count);
   if (fill->batch) fill->batch->Done(std::move(status));
   region.NoteProgress();
   delete fill;

@@ -68,6 +68,7 @@ void Pager::PublishDirty(Region& region, PageIndex page) {
   TestPoint("before-unprotect");
   region.mapper->Unprotect(region, page);
   region.table[page].MoveTo(PageState::kDirty, kLasting);
+  region.mapper->Admit(region, page, 1);
   region.NoteProgress();
 }
 

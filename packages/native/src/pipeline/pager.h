@@ -21,6 +21,7 @@
 #include "os/unique_fd.h"
 #include "mapper/alias_mapper.h"
 #include "mapper/private_mapper.h"
+#include "mapper/shared_mapper.h"
 #include "os/fault_signal.h"
 #include "page/page_buffer.h"
 #include "page/region.h"
@@ -41,6 +42,10 @@ struct PagerOptions {
   uint64_t features_denied = 0;
   bool kernel_faults_denied = false;
 };
+
+class ClientMapping;
+struct ClientFault;
+struct ClientWaiter;
 
 class Pager {
  public:
@@ -80,6 +85,9 @@ class Pager {
 
   // A page that is present may be written from here on: it counts as dirty. Or somebody is at it.
   void HandleWriteProtectFault(Region& region, PageIndex page);
+
+  // A thread of a client's waits for a page; runs on the client's monitor.
+  void AnswerClientFault(ClientMapping& client, const ClientFault& fault);
 
   // Write-back ---------------------------------------------------------------------------------
 
@@ -123,6 +131,7 @@ class Pager {
   Status OpenMessages();
   Status ChooseInThread(bool writable, Mapper** mapper);
   Status ChooseSignal(Mapper** mapper);
+  Status ChooseShared(Mapper** mapper);
 
   // pager.cc
   Status AddFiller();
@@ -148,6 +157,10 @@ class Pager {
   bool FillTouched(Region& region, PageIndex page, bool for_write, int64_t started_ns);
   void StartFillHere(Fill* fill);
   bool ReadTouched(Fill* fill, StoreResult* result);
+
+  // fault_of_client.cc
+  bool AdmitClient(ClientMapping& client, const ClientWaiter& waiter);
+  void AwaitClientPage(ClientMapping& client, const ClientWaiter& waiter);
 
   // fill.cc
   Fill* ClaimStandby(Region& region, PageIndex page, PageIndex count_max, FillCause cause);
@@ -186,7 +199,7 @@ class Pager {
   bool EvictOnce(PageBuffer& buffer, bool starving);
   void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
   bool TakeOutRest(const Victim& victim, uint64_t taken_bytes);
-  void DropMemory(const Victim& victim, bool remember);
+  void DropMemory(const Victim* victims, uint32_t count, bool remember);
   void KeepVictim(const Victim& victim, uint64_t taken_bytes);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();
 
@@ -208,6 +221,7 @@ class Pager {
   Mutex ways_mutex_;
   std::unique_ptr<PrivateMapper> in_thread_ GUARDED_BY(ways_mutex_);
   std::unique_ptr<AliasMapper> signal_ GUARDED_BY(ways_mutex_);
+  std::unique_ptr<SharedMapper> shared_ GUARDED_BY(ways_mutex_);
   RegionMap regions_;
   ReadAhead read_ahead_;
 

@@ -33,6 +33,7 @@ void WriteBack::Done(StoreResult result) { pager.FinishWriteBack(this, std::move
 
 PageIndex Pager::StartWriteBack(Region& region, PageIndex page, PageIndex low, PageIndex high,
                                 bool then_evict, const std::shared_ptr<Batch>& batch) {
+  if (region.write_backs_held.load()) return 0;
   // 1. Claim the page, and its dirty neighbours up to what one call should carry.
   if (!ClaimDirty(region, page)) return 0;
   const auto count_max = static_cast<PageIndex>(
