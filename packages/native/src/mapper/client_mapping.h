@@ -110,7 +110,7 @@ class ClientMapping {
 
   // Waiting.
 
-  // REQUIRES: the page's word is looked at after that: whoever moves it on serves who waits by then.
+  // The caller looks at the page's word after that: whoever moves it on serves who waits by then.
   void AddWaiter(const ClientWaiter& waiter);
   // Answers those who wait for these pages, whose words have moved on. None of them waits on.
   void Serve(PageIndex first, PageIndex count);
