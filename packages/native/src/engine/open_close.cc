@@ -17,6 +17,8 @@ namespace {
 
 constexpr uint64_t kReadAheadBytesMax = 8 << 20;
 constexpr uint64_t kFarReadAheadBytesMax = 64 << 20;
+// Above it a copy costs more than two interrupts.
+constexpr uint64_t kCopiedPageBytesMax = 16 << 10;
 constexpr timespec kPause = {0, 100'000};
 
 uint64_t BytesInFlightMax(const StoreTraits& traits) {
@@ -39,6 +41,15 @@ PageIndex ReadAheadPagesMax(const RegionOptions& options) {
     bytes = std::max(bytes, std::min(BytesInFlightMax(traits), budget / 8 * 3));
   }
   return static_cast<PageIndex>(bytes / options.page_bytes);
+}
+
+// Moving a page costs an interrupt of the other processors, on its way in and on its way out. A
+// small page that nobody writes is therefore copied in and dropped, many of them at a time: what
+// standby would tell about it the history of its evictions tells too.
+// See docs/decisions/0015-small-pages-are-copied.md.
+bool StandsBy(const Region& region) {
+  const bool small = region.page_bytes <= kCopiedPageBytesMax && !region.writable;
+  return region.mapper->takes_out() && (region.mapper->places_frames() || !small);
 }
 
 std::shared_ptr<Region> Describe(const RegionOptions& options) {
@@ -77,6 +88,7 @@ Status MapAndEnter(const RegionOptions& options, Region& region) {
   Status status = shares ? TakePages(*options.shared, region)
                          : region.table.Create(region.page_count);
   if (!status.ok()) return status;
+  region.stands_by = StandsBy(region);
   status = region.mapper->MapRegion(region);
   if (status.ok()) status = Enter(region);
   if (!status.ok()) {

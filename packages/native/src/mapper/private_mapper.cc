@@ -140,6 +140,15 @@ void PrivateMapper::Release(Region& region, PageIndex first, PageIndex count) {
   region.memory.Release(uint64_t{first} * region.page_bytes, count * region.page_bytes);
 }
 
+void PrivateMapper::ReleaseEach(Region& region, const SlotRun* runs, size_t count) {
+  iovec parts[kReleasedMax];
+  CHECK(count <= kReleasedMax);
+  for (size_t i = 0; i < count; i++) {
+    parts[i] = {region.AddressOf(runs[i].first), runs[i].count * region.page_bytes};
+  }
+  region.memory.ReleaseEach(parts, count);
+}
+
 // Writes -----------------------------------------------------------------------------------------
 
 void PrivateMapper::Protect(Region& region, PageIndex first, PageIndex count) {

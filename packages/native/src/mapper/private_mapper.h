@@ -33,6 +33,7 @@ class PrivateMapper final : public Mapper {
                    uint64_t bytes) override;
   void PutBack(Region& region, PageIndex page, SlotIndex slot, uint64_t bytes) override;
   void Release(Region& region, PageIndex first, PageIndex count) override;
+  void ReleaseEach(Region& region, const SlotRun* runs, size_t count) override;
   void Protect(Region& region, PageIndex first, PageIndex count) override;
   void Unprotect(Region& region, PageIndex page) override;
   void Poison(Region& region, PageIndex page, const Status& status) override;

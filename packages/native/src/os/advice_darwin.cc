@@ -27,4 +27,12 @@ int GiveBack(uint8_t* begin, size_t bytes, bool shared) {
   return 0;
 }
 
+int GiveBackEach(const iovec* ranges, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    auto* const begin = static_cast<uint8_t*>(ranges[i].iov_base);
+    if (GiveBack(begin, ranges[i].iov_len, false) != 0) return -1;
+  }
+  return 0;
+}
+
 }  // namespace umap

@@ -85,6 +85,10 @@ void Mapping::Release(size_t offset, size_t bytes) const {
   CHECK(GiveBack(data_ + offset, bytes, shared_) == 0);
 }
 
+void Mapping::ReleaseEach(const iovec* parts, size_t count) const {
+  CHECK(!shared_ && GiveBackEach(parts, count) == 0);
+}
+
 void Mapping::Reset() {
   if (data_) CHECK(munmap(data_, bytes_) == 0);
   data_ = nullptr;

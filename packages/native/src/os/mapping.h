@@ -2,6 +2,8 @@
 // is shared; no child process inherits it and no core dump walks through it.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -55,6 +57,8 @@ class Mapping {
   // Gives the memory of a part back to the kernel, in the file too where it is one; it reads as
   // zeros afterwards.
   void Release(size_t offset, size_t bytes) const;
+  // The same for several parts of private memory at once, up to 64: pieces of [data(), + bytes()).
+  void ReleaseEach(const iovec* parts, size_t count) const;
   void Reset();
 
  private:

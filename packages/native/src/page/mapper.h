@@ -66,6 +66,11 @@ class Mapper {
   virtual void PutBack(Region& region, PageIndex page, SlotIndex slot, uint64_t bytes) = 0;
   // Gives the memory of pages back: absent for the kernel.
   virtual void Release(Region& region, PageIndex first, PageIndex count) = 0;
+  // The same for runs of pages at once, up to kReleasedMax.
+  static constexpr size_t kReleasedMax = 64;
+  virtual void ReleaseEach(Region& region, const SlotRun* runs, size_t count) {
+    for (size_t i = 0; i < count; i++) Release(region, runs[i].first, runs[i].count);
+  }
 
   // Writes.
 

@@ -75,7 +75,8 @@ bool PageBuffer::TakeVictim(NodeIndex index, Victim* victim) {
   while (word.state() == PageState::kClean && !word.Has(kPinned)) {
     if (!entry.Replace(&word, word.In(PageState::kEvicting))) continue;
     const bool zero = word.Has(kZero);
-    const SlotIndex slot = zero ? kNoSlot : node.region->pool->TakeVacant(node.page);
+    const bool dropped = zero || !node.region->stands_by;
+    const SlotIndex slot = dropped ? kNoSlot : node.region->pool->TakeVacant(node.page);
     *victim = {node.region, node.page, slot, zero};
     node.region->in_flight.fetch_add(1);
     Unlink(index);

@@ -40,6 +40,8 @@ struct Region {
   // Where the pages lie, when clients map them too.
   UniqueFd shared_pages;
   bool writable = false;
+  // Pages that leave keep their bytes for a while, on standby; else they are dropped.
+  bool stands_by = false;
   uint32_t page_shift = 0;
   uint64_t page_bytes = 0;
   uint64_t store_offset = 0;

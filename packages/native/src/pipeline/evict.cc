@@ -30,8 +30,13 @@ bool InOrder(const Victim& a, const Victim& b) {
 
 // Whether `b` can be moved in the same call as `a`.
 bool Continues(const Victim& a, const Victim& b) {
-  return a.region == b.region && a.page + 1 == b.page && a.zero == b.zero &&
-         (a.slot == kNoSlot ? b.slot == kNoSlot : a.slot + 1 == b.slot);
+  return a.region == b.region && a.page + 1 == b.page && b.slot != kNoSlot &&
+         a.slot + 1 == b.slot;
+}
+
+// Whether `b` can be dropped in the same call as `a`.
+bool IsDroppedWith(const Victim& a, const Victim& b) {
+  return a.region == b.region && b.slot == kNoSlot;
 }
 
 }  // namespace
@@ -137,19 +142,24 @@ void Pager::EvictVictims(Victims victims, bool to_standby) {
   if (victims.empty()) return;
   std::sort(victims.begin(), victims.end(), InOrder);
   for (size_t first = 0, end; first < victims.size(); first = end) {
+    const bool dropped = victims[first].slot == kNoSlot;
     end = first + 1;
-    while (end < victims.size() && Continues(victims[end - 1], victims[end])) end++;
-    EvictRun(&victims[first], static_cast<uint32_t>(end - first), to_standby);
+    if (dropped) {
+      while (end < victims.size() && end - first < Mapper::kReleasedMax &&
+             IsDroppedWith(victims[first], victims[end])) {
+        end++;
+      }
+      DropMemory(&victims[first], end - first, to_standby);
+    } else {
+      while (end < victims.size() && Continues(victims[end - 1], victims[end])) end++;
+      EvictRun(&victims[first], static_cast<uint32_t>(end - first), to_standby);
+    }
   }
 }
 
 void Pager::EvictRun(const Victim* victims, uint32_t count, bool to_standby) {
   Region& region = *victims->region;
   TestPoint("before-evict-move");
-  if (victims->slot == kNoSlot || !region.mapper->takes_out()) {
-    DropMemory(victims, count, to_standby);
-    return;
-  }
   // 1. Take the run away, bytes and all, in one call where the kernel lets us.
   const uint64_t taken_bytes = region.mapper->TakeOut(region, victims->page, victims->slot, 0,
                                                       count * region.page_bytes);
@@ -185,10 +195,23 @@ bool Pager::TakeOutRest(const Victim& victim, uint64_t taken_bytes) {
   return false;
 }
 
-void Pager::DropMemory(const Victim* victims, uint32_t count, bool remember) {
+// The pages are of one region, in order.
+void Pager::DropMemory(const Victim* victims, size_t count, bool remember) {
   Region& region = *victims->region;
-  region.mapper->Release(region, victims->page, count);
-  for (uint32_t i = 0; i < count; i++) {
+  TestPoint("before-evict-move");
+  SlotRun runs[Mapper::kReleasedMax];
+  size_t run_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    SlotRun& last = runs[run_count > 0 ? run_count - 1 : 0];
+    if (run_count > 0 && last.first + last.count == victims[i].page) {
+      last.count++;
+    } else {
+      runs[run_count++] = {victims[i].page, 1};
+    }
+  }
+  region.mapper->ReleaseEach(region, runs, run_count);
+  TestPoint("after-evict-move");
+  for (size_t i = 0; i < count; i++) {
     region.EndEviction(victims[i].page,
                        region.buffer->FinishDropped(victims[i], false, remember));
   }

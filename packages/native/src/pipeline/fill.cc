@@ -82,6 +82,8 @@ bool Pager::MovesIn(const Fill& fill) const {
   // 1. A page that is moved in arrives writable. So it must be a page that nobody writes back, or
   // one that is about to be written: for a read fault in a writable region it is copied, protected.
   if (!region.mapper->moves() || (region.writable && !fill.for_write)) return false;
+  // Nor is a single page whose memory is not to come back as a frame.
+  if (!region.stands_by && fill.count == 1) return false;
   // 2. While the buffer fills up there are no used frames to move. Reading into one frame again and
   // again, and copying, costs less than a fresh frame each time.
   const uint64_t bytes = fill.count * region.page_bytes;

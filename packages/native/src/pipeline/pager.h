@@ -199,7 +199,7 @@ class Pager {
   bool EvictOnce(PageBuffer& buffer, bool starving);
   void EvictRun(const Victim* victims, uint32_t count, bool to_standby);
   bool TakeOutRest(const Victim& victim, uint64_t taken_bytes);
-  void DropMemory(const Victim* victims, uint32_t count, bool remember);
+  void DropMemory(const Victim* victims, size_t count, bool remember);
   void KeepVictim(const Victim& victim, uint64_t taken_bytes);
   std::vector<std::shared_ptr<PageBuffer>> Buffers();
 
