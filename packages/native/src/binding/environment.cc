@@ -9,6 +9,7 @@
 
 #include "binding/id_table.h"
 #include "binding/process_exit.h"
+#include "client/connection.h"
 
 namespace umap {
 
@@ -74,6 +75,10 @@ void Environment::LetGo() {
   regions.clear();
   for (const uint64_t id : buffers) Table<PageBuffer>().Remove(id);
   buffers.clear();
+  for (const uint64_t id : clients) {
+    if (const auto connection = Table<Connection>().Remove(id)) connection->Release();
+  }
+  clients.clear();
   error_class.Reset();
 }
 

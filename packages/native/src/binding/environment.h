@@ -81,6 +81,7 @@ class Environment {
   // What was made here and ends with this environment.
   std::unordered_set<uint64_t> hosts;
   std::unordered_set<uint64_t> buffers;
+  std::unordered_set<uint64_t> clients;
 
   void Unsubscribe(Subscription& subscription);
   // A thread that maps a region can block in a fault, so it must not run the stores that answer.

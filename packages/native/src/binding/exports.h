@@ -38,5 +38,6 @@ std::span<const Export> RegionEventExports();
 std::span<const Export> HostExports();
 std::span<const Export> HostServingExports();
 std::span<const Export> HostLinkExports();
+std::span<const Export> ClientExports();
 
 }  // namespace umap

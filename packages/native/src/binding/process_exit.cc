@@ -12,6 +12,7 @@
 
 #include "binding/held_region.h"
 #include "binding/id_table.h"
+#include "client/connection.h"
 #include "engine/engine.h"
 #include "os/log.h"
 #include "store/store_host.h"
@@ -68,6 +69,8 @@ void WriteBack(milliseconds close_max) {
   for (const auto& held : Table<HeldRegion>().All()) {
     if (const auto region = held->BeginOperation()) NameLostChanges(*held, *region);
   }
+  // What a server has it keeps, and nobody waits for its answers any more.
+  Connection::FinishExit();
   if (HeldRegion::WaitForEngine(close_max)) PrepareForExit();
 }
 
@@ -81,10 +84,13 @@ void WatchExit(int exit_code) {
     const bool stands_still = pending.served > 0 && pending.answered == answered;
     without_answer = stands_still ? without_answer + kWatchInterval : milliseconds(0);
     answered = pending.answered;
-    if (unserved < kUnservedMax && without_answer < kWithoutAnswerMax) continue;
+    const bool hosts_hold_up = unserved >= kUnservedMax || without_answer >= kWithoutAnswerMax;
+    if (!hosts_hold_up && !Connection::IsExitHeldUp()) continue;
     Log(LogLevel::kWarning,
-        "the process ends although " + std::to_string(pending.served + pending.unserved) +
-            " calls of JavaScript stores are unanswered; a thread may be blocked by them");
+        hosts_hold_up
+            ? "the process ends although " + std::to_string(pending.served + pending.unserved) +
+                  " calls of JavaScript stores are unanswered; a thread may be blocked by them"
+            : "the process ends although a server does not answer that a thread may wait for");
     WriteBack(kCloseMax);
     _exit(exit_code);
   }
@@ -96,7 +102,8 @@ void BeginExit(int exit_code) {
   if (g_exiting.exchange(true)) return;
   const auto hosts = Table<StoreHost>().All();
   for (const auto& host : hosts) host->KeepWaiting();
-  if (hosts.empty()) return;
+  Connection::BeginExit();
+  if (hosts.empty() && !Connection::HaveAny()) return;
   std::thread watcher(WatchExit, exit_code);
   pthread_setname_np(watcher.native_handle(), "umap-exit");
   watcher.detach();

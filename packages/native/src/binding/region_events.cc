@@ -20,6 +20,8 @@ const char* KindText(EventKind kind) {
       return "pressure";
     case EventKind::kStall:
       return "stall";
+    case EventKind::kServerGone:
+      return "server-gone";
   }
   return "";
 }

@@ -36,8 +36,9 @@ enum class SocketOutcome : uint8_t {
 // moment. A file that a dead server has left is replaced. EADDRINUSE: a server lives there, or it
 // is no socket.
 Status ListenUnix(const std::string& path, mode_t mode, UniqueFd* listener);
-// A connected, blocking socket.
-Status ConnectUnix(const std::string& path, UniqueFd* socket);
+// A connected socket. `wait`: it is a blocking one, and a server that has not yet accepted many
+// others is waited for; else EAGAIN.
+Status ConnectUnix(const std::string& path, bool wait, UniqueFd* socket);
 // The next who connects, as a non-blocking socket. `error`: 0, or the errno with which the kernel
 // refuses although somebody waits, for want of descriptors say.
 SocketOutcome AcceptUnix(int listener, UniqueFd* socket, int* error);

@@ -142,12 +142,12 @@ Status ListenUnix(const std::string& path, mode_t mode, UniqueFd* listener) {
   return Status::Ok();
 }
 
-Status ConnectUnix(const std::string& path, UniqueFd* socket) {
+Status ConnectUnix(const std::string& path, bool wait, UniqueFd* socket) {
   sockaddr_un address;
   Status status = AddressOf(path, &address);
   if (!status.ok()) return status;
   UniqueFd made;
-  status = NewSocket(0, &made);
+  status = NewSocket(wait ? 0 : SOCK_NONBLOCK, &made);
   if (!status.ok()) return status;
   const int error = ConnectTo(made.get(), address);
   if (error != 0) return SystemError(error, "connecting to " + path);

@@ -8,7 +8,14 @@
 
 namespace umap {
 
-enum class EventKind : uint8_t { kFillError, kWriteBackError, kPressure, kStall };
+enum class EventKind : uint8_t {
+  kFillError,
+  kWriteBackError,
+  kPressure,
+  kStall,
+  // A client's own: the server that has the pages is gone for good.
+  kServerGone,
+};
 
 struct RegionEvent {
   EventKind kind = EventKind::kFillError;

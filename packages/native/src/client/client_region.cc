@@ -1,0 +1,272 @@
+// See client_region.h.
+#include "client/client_region.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "os/log.h"
+
+namespace umap {
+namespace {
+
+constexpr std::chrono::seconds kStatsTimeMax{1};
+// An address space change that lasts longer than that is somebody who does not read his events.
+constexpr int kPoisonAttemptsMax = 1000;
+constexpr useconds_t kPoisonPauseUs = 1000;
+
+RegionStats StatsOf(const wire::RegionStatsReply& reply, FaultMode mode) {
+  const auto latency = [](const wire::Latency& from) {
+    return LatencySummary{from.count, from.p50_us, from.p99_us, from.max_us};
+  };
+  RegionStats stats;
+  stats.fault_mode = mode;
+  stats.faults = reply.faults;
+  stats.fills = reply.fills;
+  stats.fill_bytes = reply.fill_bytes;
+  stats.evictions = reply.evictions;
+  stats.standby_hits = reply.standby_hits;
+  stats.write_protect_faults = reply.write_protect_faults;
+  stats.write_backs = reply.write_backs;
+  stats.write_back_bytes = reply.write_back_bytes;
+  stats.resident_bytes = reply.resident_bytes;
+  stats.dirty_bytes = reply.dirty_bytes;
+  stats.pinned_bytes = reply.pinned_bytes;
+  stats.read_ahead_bytes = reply.read_ahead_bytes;
+  stats.read_ahead_used_bytes = reply.read_ahead_used_bytes;
+  stats.store_errors = reply.store_errors;
+  stats.fault_latency = latency(reply.fault_latency);
+  stats.fill_latency = latency(reply.fill_latency);
+  return stats;
+}
+
+// Several requests that are one operation; the first failure is its outcome.
+struct Several {
+  explicit Several(Callback whole) : done(std::move(whole)) {}
+  Callback done;
+  Mutex mutex;
+  Status first_failure GUARDED_BY(mutex);
+  size_t left GUARDED_BY(mutex) = 0;
+
+  void End(const Status& status) {
+    {
+      MutexLock lock(mutex);
+      if (first_failure.ok() && !status.ok()) first_failure = status;
+      if (--left > 0) return;
+    }
+    done(first_failure);
+  }
+};
+
+wire::Range WireOf(ByteRange range) { return {range.offset, range.byte_length}; }
+
+}  // namespace
+
+ClientRegion::ClientRegion(std::shared_ptr<Connection> connection, uint32_t mapping, bool writable,
+                           uint64_t byte_length, uint64_t page_bytes, std::string label)
+    : connection_(std::move(connection)),
+      mapping_(mapping),
+      writable_(writable),
+      byte_length_(byte_length),
+      page_bytes_(page_bytes),
+      label_(std::move(label)) {
+  last_stats_.fault_mode = connection_->mode();
+}
+
+// Operations --------------------------------------------------------------------------------------
+
+void ClientRegion::Prefault(std::vector<ByteRange> ranges, Callback done) {
+  // Nothing to fill is done at once, as far as the server is concerned.
+  const size_t parts = (ranges.size() + wire::kRangesMax - 1) / wire::kRangesMax;
+  if (parts == 0) return done({});
+  const auto all = std::make_shared<Several>(
+      [self = shared_from_this(), ranges, done = std::move(done)](const Status& status) {
+        done(status.ok() ? self->Heal(ranges) : status);
+      });
+  {
+    MutexLock lock(all->mutex);
+    all->left = parts;
+  }
+  for (size_t first = 0; first < ranges.size(); first += wire::kRangesMax) {
+    wire::Prefault request = {mapping_, {}};
+    const size_t end = std::min(first + wire::kRangesMax, ranges.size());
+    for (size_t i = first; i < end; i++) request.ranges.push_back(WireOf(ranges[i]));
+    connection_->channel_.Ask(std::move(request),
+                              [all](Answer& answer) { all->End(answer.status); });
+  }
+}
+
+template <typename Request>
+void ClientRegion::AskRange(ByteRange range, Callback done) {
+  connection_->channel_.Ask(Request{mapping_, WireOf(range)},
+                            [done = std::move(done)](Answer& answer) { done(answer.status); });
+}
+
+void ClientRegion::Flush(ByteRange range, Callback done) {
+  // Nothing of ours could be in need of it.
+  if (!writable_) return done({});
+  AskRange<wire::Flush>(range, std::move(done));
+}
+
+void ClientRegion::Evict(ByteRange range, Callback done) {
+  AskRange<wire::Evict>(range, std::move(done));
+}
+
+void ClientRegion::Discard(ByteRange range, Callback done) {
+  AskRange<wire::Discard>(range, std::move(done));
+}
+
+Status ClientRegion::Pin(ByteRange range) {
+  Status status = connection_->channel_.AskAndWait(
+      // On the receiving thread: a restart behind the answer must find the pin.
+      wire::Pin{mapping_, WireOf(range)}, [this, range](Answer&) {
+        MutexLock lock(connection_->pins_mutex_);
+        pins_[{range.offset, range.byte_length}] += 1;
+      });
+  return status.ok() ? Heal({range}) : status;
+}
+
+void ClientRegion::Unpin(ByteRange range) {
+  MutexLock lock(connection_->pins_mutex_);
+  const auto found = pins_.find({range.offset, range.byte_length});
+  if (found == pins_.end()) return;
+  if (--found->second == 0) pins_.erase(found);
+  // A new server is not asked for what is not in the list any more.
+  connection_->channel_.Ask(wire::Unpin{mapping_, WireOf(range)}, [](Answer&) {},
+                            AfterRestart::kDone);
+}
+
+void ClientRegion::AddPins(std::vector<wire::Pin>* pins) const {
+  for (const auto& [range, count] : pins_) {
+    pins->insert(pins->end(), count, wire::Pin{mapping_, {range.first, range.second}});
+  }
+}
+
+RegionStats ClientRegion::Stats() {
+  wire::RegionStatsReply reply;
+  bool understood = false;
+  connection_->channel_.AskAndWaitFor(
+      kStatsTimeMax, wire::RegionStats{mapping_}, [&](Answer& answer) {
+        understood = answer.type == wire::MessageType::kRegionStatsReply &&
+                     wire::Decode(answer.packet, &reply);
+      });
+  MutexLock lock(mutex_);
+  if (understood) last_stats_ = StatsOf(reply, connection_->mode());
+  return last_stats_;
+}
+
+// Events ------------------------------------------------------------------------------------------
+
+uint64_t ClientRegion::Subscribe(EventSink sink) {
+  MutexLock lock(mutex_);
+  sinks_.emplace(++last_sink_, std::move(sink));
+  return last_sink_;
+}
+
+void ClientRegion::Unsubscribe(uint64_t subscription) {
+  MutexLock lock(mutex_);
+  sinks_.erase(subscription);
+}
+
+void ClientRegion::Tell(const RegionEvent& event) {
+  std::map<uint64_t, EventSink> sinks;
+  {
+    MutexLock lock(mutex_);
+    sinks = sinks_;
+  }
+  for (const auto& [id, sink] : sinks) sink(event);
+}
+
+// Trouble -----------------------------------------------------------------------------------------
+
+ByteRange ClientRegion::WholePages(ByteRange range) const {
+  const uint64_t begin = std::min(range.offset, memory_.bytes()) & ~(page_bytes_ - 1);
+  const uint64_t length = std::min(range.byte_length, memory_.bytes() - begin);
+  const uint64_t end =
+      std::min((range.offset + length + page_bytes_ - 1) & ~(page_bytes_ - 1), memory_.bytes());
+  return {begin, end > begin ? end - begin : 0};
+}
+
+void ClientRegion::Fail(ByteRange range, const Status& status) {
+  Log(LogLevel::kError, "cannot read " + label_ + " at " + std::to_string(range.offset) + ": " +
+                            status.message + "; touching offset " + std::to_string(range.offset) +
+                            " of the region raises SIGBUS until prefault() succeeds");
+  const ByteRange pages = WholePages(range);
+  if (pages.byte_length == 0) return;
+  const OwnFaults& faults = *connection_->faults_;
+  const uint64_t address = memory_.address() + pages.offset;
+  if (!faults.has_poison()) {
+    memory_.Replace(pages.offset, pages.byte_length);
+    faults.Wake(address, pages.byte_length);
+    MutexLock lock(mutex_);
+    for (uint64_t done = 0; done < pages.byte_length; done += page_bytes_) {
+      replaced_.insert(pages.offset + done);
+    }
+    return;
+  }
+  // What is occupied was healed meanwhile, and its waiters are awake.
+  for (int i = 0; i < kPoisonAttemptsMax; i++) {
+    if (faults.Poison(address, pages.byte_length) != PoisonOutcome::kBusy) return;
+    usleep(kPoisonPauseUs);
+  }
+}
+
+Status ClientRegion::Heal(const std::vector<ByteRange>& ranges) {
+  const OwnFaults& faults = *connection_->faults_;
+  if (faults.has_poison()) return Status::Ok();
+  MutexLock lock(mutex_);
+  for (const ByteRange& range : ranges) {
+    const ByteRange pages = WholePages(range);
+    auto page = replaced_.lower_bound(pages.offset);
+    while (page != replaced_.end() && *page < pages.offset + pages.byte_length) {
+      Status status = memory_.Restore(faults, *page, page_bytes_);
+      if (!status.ok()) return status;
+      page = replaced_.erase(page);
+    }
+  }
+  return Status::Ok();
+}
+
+// The end -----------------------------------------------------------------------------------------
+
+void ClientRegion::Close(Callback done) {
+  {
+    MutexLock lock(mutex_);
+    if (!writable_ || failure_told_) return Detach(std::move(done));
+  }
+  Flush({0, byte_length_}, [self = shared_from_this(), done = std::move(done)](Status status) {
+    if (status.ok()) return self->Detach(std::move(done));
+    {
+      MutexLock lock(self->mutex_);
+      self->failure_told_ = !status.retryable;
+    }
+    done(status);
+  });
+}
+
+void ClientRegion::Detach(Callback done) {
+  // Whatever the server says: from here on it has nothing to do with this memory.
+  connection_->channel_.Ask(
+      wire::Detach{mapping_},
+      [self = shared_from_this(), done = std::move(done)](Answer&) {
+        const Status started = RunClientJob([self, done] {
+          self->Unmap();
+          done({});
+        });
+        if (!started.ok()) done(started);
+      },
+      AfterRestart::kAskAgain);
+}
+
+void ClientRegion::Unmap() {
+  // A server that is gone has not done it; registered memory would wait for somebody who reads that
+  // it is unmapped.
+  connection_->faults_->Unregister(memory_.address(), memory_.bytes());
+  memory_.Reset();
+  connection_->Forget(mapping_);
+}
+
+}  // namespace umap
