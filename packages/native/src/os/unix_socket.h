@@ -48,6 +48,10 @@ Status PeerOf(int socket, PeerCredentials* peer);
 // set.
 SocketOutcome SendPacket(int socket, std::span<const uint8_t> bytes, std::span<const int> fds);
 
+// Closes it so that the other end reads everything that was sent to it, before it learns of the
+// end. May wait, for descriptors that were sent and never received are closed too.
+void HangUp(UniqueFd* socket);
+
 struct ReceivedPacket {
   // In the buffer that was given; never empty.
   std::span<const uint8_t> bytes;

@@ -216,6 +216,16 @@ SocketOutcome SendPacket(int socket, std::span<const uint8_t> bytes, std::span<c
   return is_full ? SocketOutcome::kWouldBlock : SocketOutcome::kGone;
 }
 
+void HangUp(UniqueFd* socket) {
+  shutdown(socket->get(), SHUT_RDWR);
+  // Closed with something unread it would look broken, and what it was sent last is lost.
+  std::array<uint8_t, 16> buffer;
+  ReceivedPacket packet;
+  while (ReceivePacket(socket->get(), false, buffer, &packet) == SocketOutcome::kDone) {
+  }
+  socket->Reset();
+}
+
 SocketOutcome ReceivePacket(int socket, bool wait, std::span<uint8_t> buffer,
                             ReceivedPacket* packet) {
   iovec part = {buffer.data(), buffer.size()};

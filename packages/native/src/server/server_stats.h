@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "os/status.h"
+#include "os/unique_fd.h"
 
 namespace umap {
 
@@ -26,6 +28,7 @@ struct DatasetStats {
   uint64_t page_bytes = 0;
   uint32_t mappings = 0;
   RegionStats region;
+  // Of all clients together, those that have gone included.
   ClientFaultStats clients;
 };
 
@@ -43,7 +46,7 @@ struct ClientStats {
   uid_t uid = 0;
   gid_t gid = 0;
   uint64_t pinned_bytes = 0;
-  // Threads that wait for a page, and requests that wait for their answer.
+  // Threads that wait for a page, and requests that wait for their answer, now.
   uint32_t faults_in_flight = 0;
   uint32_t requests_in_flight = 0;
   std::vector<ClientMappingStats> mappings;
@@ -51,9 +54,10 @@ struct ClientStats {
 
 struct ServerStats {
   uint32_t generation = 0;
-  // Since this server started, or the first of those whose clients it took over.
+  // Of this server process, as the counts are.
   uint64_t uptime_ms = 0;
   uint64_t connections = 0;
+  // Clients that broke a rule, or were not let in.
   uint64_t clients_dropped = 0;
   BufferStats buffer;
   std::vector<DatasetStats> datasets;
@@ -61,5 +65,7 @@ struct ServerStats {
 };
 
 std::string JsonOf(const ServerStats& stats);
+// A memory file with a text that nobody can change.
+Status SealText(const char* name, const std::string& text, UniqueFd* file);
 
 }  // namespace umap
