@@ -4,9 +4,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -74,7 +76,7 @@ class LogLines {
 class TestServer {
  public:
   struct Options {
-    ServerLimits limits;
+    ServerLimits limits = {};
     mode_t socket_mode = 0600;
     bool writable = true;
     uint64_t buffer_bytes = 16 << 20;
@@ -259,9 +261,7 @@ class TestClient : public RawClient {
     if (!status.ok()) std::fprintf(stderr, "map: %s\n", status.message.c_str());
     CHECK(status.ok());
   }
-  ~TestClient() {
-    if (data_) munmap(data_, bytes_);
-  }
+  ~TestClient() { UnmapAlone(); }
 
   Status Map(bool writable, const std::string& name = kServedName) {
     wire::Mapped mapped;
@@ -302,7 +302,23 @@ class TestClient : public RawClient {
   volatile uint64_t& word(uint64_t offset) const {
     return reinterpret_cast<volatile uint64_t*>(data_)[offset / 8];
   }
+  // Without the server, which may be gone: nobody reads events any more, and munmap waits for that.
+  void UnmapAlone() {
+    if (!data_) return;
+    uffdio_range range = {reinterpret_cast<uint64_t>(data_), bytes_};
+    (void)ioctl(uffd(), UFFDIO_UNREGISTER, &range);
+    munmap(std::exchange(data_, nullptr), bytes_);
+  }
+  uint64_t Read(uint64_t offset) const { return word(offset); }
   Status Flush() { return Do(wire::Flush{number_, {0, bytes_}}); }
+  // As mremap(2) does.
+  void MoveAway() {
+    void* const place = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(place != MAP_FAILED);
+    void* const moved = mremap(data_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    CHECK(moved == place);
+    data_ = static_cast<uint8_t*>(moved);
+  }
 
  private:
   UniqueFd uffd_;
