@@ -233,7 +233,8 @@ class RawClient {
   }
 
   bool Greet(int uffd) {
-    const Packet packet = ReceiveAnswer(Send(wire::Hello{uffd < 0 ? wire::Hello::kStatOnly : 0}, uffd));
+    const uint32_t flags = uffd < 0 ? wire::Hello::kStatOnly : 0;
+    const Packet packet = ReceiveAnswer(Send(wire::Hello{flags}, uffd));
     if (!packet.received || packet.header.type != wire::MessageType::kWelcome) return false;
     if (!wire::Decode(packet.bytes, &welcome_)) return false;
     generation_ = welcome_.generation;

@@ -244,7 +244,8 @@ TEST(closing_says_goodbye_and_writes_everything_back) {
   EXPECT_OK(server.Close());
   EXPECT_EQ(server.store().Word(0), 11);
   EXPECT_EQ(server.store().Word(kPage), 22);
-  for (RawClient* client : {static_cast<RawClient*>(&one), static_cast<RawClient*>(&other), &asker}) {
+  const std::vector<RawClient*> clients = {&one, &other, &asker};
+  for (RawClient* client : clients) {
     wire::Goodbye goodbye;
     EXPECT_TRUE(client->ReceiveNotice(&goodbye));
     EXPECT_EQ(goodbye.reason, wire::GoodbyeReason::kClosing);

@@ -1,6 +1,6 @@
 // Waits for many descriptors and for moments in time, and calls who asked for them, on one thread.
-// Handlers must not block. Post may be called from any thread, everything else belongs to the loop's
-// thread, or to whoever owns the loop before it has started.
+// Handlers must not block. Post and RunAndWait may be called from other threads; what follows them
+// belongs to the loop's own.
 #pragma once
 
 #include <cstdint>

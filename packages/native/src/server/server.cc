@@ -106,7 +106,8 @@ Status ServerImpl::Start() {
   running_.store(true);
   state_.loop.RunAndWait([this] {
     TakeClientsOver();
-    listener_watch_ = state_.loop.Watch(listener_.get(), EPOLLIN, [this](uint32_t) { AcceptAll(); });
+    listener_watch_ =
+        state_.loop.Watch(listener_.get(), EPOLLIN, [this](uint32_t) { AcceptAll(); });
     CHECK(listener_watch_ != 0);
   });
   return Status::Ok();

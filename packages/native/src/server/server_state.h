@@ -1,5 +1,5 @@
-// What the parts of one server share: its loop, its data sets and limits, and who works for it. Made
-// by the server, and there for longer than every session.
+// What the parts of one server share: its loop, its data sets and limits, and who works for it.
+// Made by the server, and there for longer than every session.
 #pragma once
 
 #include <atomic>

@@ -166,7 +166,8 @@ Status SealText(const char* name, const std::string& text, UniqueFd* file) {
     if (count <= 0) return SystemError(errno, "writing a memory file");
     done += static_cast<size_t>(count);
   }
-  if (fcntl(made.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+  const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  if (fcntl(made.get(), F_ADD_SEALS, seals) != 0) {
     return SystemError(errno, "sealing a memory file");
   }
   *file = std::move(made);
