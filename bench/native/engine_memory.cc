@@ -1,35 +1,16 @@
 // Our side: a region of the engine, linked without Node, with a buffer of its own.
-#include <fcntl.h>
-
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/engine.h"
+#include "engine_calls.h"
 #include "fail.h"
 #include "memory.h"
-#include "os/unique_fd.h"
-#include "store/file_store.h"
 
 namespace umap::bench {
 namespace {
-
-// Starts an operation with a callback, and waits for its success.
-template <typename Start>
-void Await(const char* what, Start start) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool done = false;
-  start([&](Status status) {
-    if (!status.ok()) Fail("%s: %s", what, status.message.c_str());
-    const std::lock_guard lock(mutex);
-    done = true;
-    changed.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return done; });
-}
 
 struct Way {
   const char* name;
@@ -56,24 +37,12 @@ const Way& WayNamed(const std::string& name) {
 class EngineMemory final : public Memory {
  public:
   explicit EngineMemory(const Options& options) {
-    // 1. The store, on a descriptor of its own.
-    const int flags = (options.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-    const UniqueFd fd(Must(open(options.file.c_str(), flags), options.file.c_str()));
-    FileStoreOptions store;
-    store.fd = fd.get();
-    store.direct = options.direct;
-    store.byte_length = options.file_bytes;
-    store.writable = options.writable;
-    store.label = "the data file";
-    Status status;
-    RegionOptions region;
-    region.store = OpenFileStore(store, &status);
-    if (!status.ok()) Fail("%s", status.message.c_str());
-    // 2. The region.
     const Way& way = WayNamed(options.faults);
     EngineOptions engine;
     engine.kernel_faults_denied = way.user_mode;
     ConfigureEngine(engine);
+    RegionOptions region;
+    region.store = OpenStore(options);
     BufferOptions buffer;
     buffer.budget_bytes = options.buffer_bytes;
     buffer_ = region.buffer = CreateBuffer(buffer);
@@ -81,8 +50,7 @@ class EngineMemory final : public Memory {
     region.page_bytes = options.page_bytes;
     region.byte_length = options.file_bytes;
     region.faults = way.choice;
-    status = OpenRegion(region, &region_);
-    if (!status.ok()) Fail("%s", status.message.c_str());
+    region_ = OpenOrFail(region);
     const char* const got = NameOf(StatsOf(*region_).fault_mode);
     if (way.choice != FaultChoice::kAuto && options.faults != got) {
       Fail("the region got %s instead of %s", got, options.faults.c_str());
@@ -92,13 +60,36 @@ class EngineMemory final : public Memory {
     Await("close", [&](Callback done) { Close(region_, std::move(done)); });
   }
 
-  const uint8_t* data() const override { return DataOf(*region_); }
+  uint8_t* data() const override { return DataOf(*region_); }
 
   void BeginRandom(uint64_t byte_length) override {
     Await("prefault", [&](Callback done) {
       Prefault(region_, {{0, byte_length}}, std::move(done));
     });
   }
+
+  void Announce(const std::vector<uint64_t>& offsets) override {
+    std::vector<ByteRange> ranges;
+    ranges.reserve(offsets.size());
+    for (const uint64_t offset : offsets) ranges.push_back({offset & ~uint64_t{4095}, 4096});
+    announced_.fetch_add(1);
+    Prefault(region_, std::move(ranges), [this](Status status) {
+      if (!status.ok()) Fail("prefault: %s", status.message.c_str());
+      announced_.fetch_sub(1);
+      announced_.notify_all();
+    });
+  }
+  void Settle() override {
+    for (uint32_t left; (left = announced_.load()) > 0;) announced_.wait(left);
+  }
+
+  void Flush() override {
+    Await("flush", [&](Callback done) {
+      umap::Flush(region_, {0, MappedBytesOf(*region_)}, std::move(done));
+    });
+  }
+
+  uint64_t fills() const override { return StatsOf(*region_).fills; }
 
   bool faults_are_signals() const override {
     return AnsweredOnThread(StatsOf(*region_).fault_mode);
@@ -115,6 +106,7 @@ class EngineMemory final : public Memory {
  private:
   std::shared_ptr<PageBuffer> buffer_;
   std::shared_ptr<Region> region_;
+  std::atomic<uint32_t> announced_{0};
 };
 
 }  // namespace

@@ -74,9 +74,13 @@ void RunFault(const Options& options) {
     return static_cast<double>(latencies_ns[static_cast<size_t>(
                share * static_cast<double>(latencies_ns.size() - 1))]) / 1e3;
   };
-  std::printf("{\"p50Us\":%.3f,\"meanUs\":%.3f,\"p99Us\":%.3f,\"faults\":%zu}\n",
-              percentile(0.5), sum_ns / static_cast<double>(latencies_ns.size()) / 1e3,
-              percentile(0.99), latencies_ns.size());
+  std::printf("{\"meanUs\":%.3f,\"faults\":%zu",
+              sum_ns / static_cast<double>(latencies_ns.size()) / 1e3, latencies_ns.size());
+  constexpr std::pair<const char*, double> kShares[] = {
+      {"p10", 0.1}, {"p25", 0.25}, {"p50", 0.5},  {"p75", 0.75},
+      {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
+  for (const auto& [name, share] : kShares) std::printf(",\"%sUs\":%.3f", name, percentile(share));
+  std::printf("}\n");
 }
 
 }  // namespace umap::bench

@@ -45,7 +45,7 @@ class Floor {
     std::thread([this] { Answer(); }).detach();
   }
 
-  const uint8_t* data() const { return static_cast<const uint8_t*>(data_); }
+  uint8_t* data() const { return static_cast<uint8_t*>(data_); }
 
  private:
   void Answer() {
@@ -74,7 +74,7 @@ class Floor {
 class FloorMemory final : public Memory {
  public:
   explicit FloorMemory(const Options& options) : floor_(*new Floor(options)) {}
-  const uint8_t* data() const override { return floor_.data(); }
+  uint8_t* data() const override { return floor_.data(); }
   // There is no buffer.
   void BeginRandom(uint64_t) override {}
 

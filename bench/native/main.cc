@@ -25,9 +25,26 @@ void EnterCgroup(const std::string& procs) {
 
 int Main(int argc, char** argv) {
   const std::map<std::string, std::function<void(const Options&)>> programs = {
-      {"write-data", WriteData}, {"drop-cache", DropCache}, {"warm-cache", WarmCache},
-      {"checksum", PrintChecksum}, {"fault", RunFault},     {"random", RunRandom},
-      {"scan", RunScan}};
+      {"write-data", WriteData},
+      {"drop-cache", DropCache},
+      {"warm-cache", WarmCache},
+      {"checksum", PrintChecksum},
+      {"fault", RunFault},
+      {"random", RunRandom},
+      {"scan", RunScan},
+      {"scan-write", RunScanWrite},
+      {"copy", RunCopy},
+      {"sort", RunSort},
+      {"write-random-words", WriteRandomWords},
+      {"bfs", RunBfs},
+      {"write-graph", WriteGraph},
+      {"zipf", RunZipf},
+      {"write-zipf-trace", WriteZipfTrace},
+      {"mixed", RunMixed},
+      {"growth-region", RunGrowthOfRegion},
+      {"growth-regions", RunGrowthOfRegions},
+      {"growth-dirty", RunGrowthOfDirtyPages},
+      {"growth-memory", RunGrowthOfMemory}};
   const Options options = ParseOptions(argc, argv);
   EnterCgroup(options.cgroup);
   const auto program = programs.find(options.program);

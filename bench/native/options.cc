@@ -31,7 +31,10 @@ Options ParseOptions(int argc, char** argv) {
       {"--file-bytes", &options.file_bytes},     {"--buffer-bytes", &options.buffer_bytes},
       {"--page-bytes", &options.page_bytes},     {"--threads", &options.threads},
       {"--touches", &options.touches},           {"--milliseconds", &options.milliseconds},
-      {"--seed", &options.seed},                 {"--checksum", &options.checksum}};
+      {"--seed", &options.seed},                 {"--checksum", &options.checksum},
+      {"--announce", &options.announce},         {"--warm-up-touches", &options.warm_up_touches},
+      {"--scale", &options.scale},               {"--span-bytes", &options.span_bytes},
+      {"--regions", &options.regions}};
   const std::map<std::string, bool*> flags = {{"--direct", &options.direct},
                                               {"--writable", &options.writable}};
   if (argc < 2) Fail("usage: umap-bench PROGRAM [--name value]...");

@@ -21,6 +21,15 @@ struct Options {
   uint64_t touches = 0;
   uint64_t milliseconds = 1000;
   uint64_t seed = 1;
+  // Pages of `random` that are announced together; 0: none are.
+  uint64_t announce = 0;
+  // Touches of `zipf` before the clock starts.
+  uint64_t warm_up_touches = 0;
+  // log2 of the vertices of a graph.
+  uint64_t scale = 0;
+  // Of `growth-…`: the part of a region that is touched, or the size of each of many regions.
+  uint64_t span_bytes = 0;
+  uint64_t regions = 1;
   bool direct = false;
   bool writable = false;
   // Of the scanned bytes: see pattern.h.

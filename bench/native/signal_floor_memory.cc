@@ -111,7 +111,7 @@ void MapSignal() {
 // Lives as long as the process, since the handler does.
 class SignalFloorMemory final : public Memory {
  public:
-  const uint8_t* data() const override { return g_floor.data; }
+  uint8_t* data() const override { return g_floor.data; }
   // There is no buffer.
   void BeginRandom(uint64_t) override {}
   bool faults_are_signals() const override { return true; }

@@ -1,65 +1,26 @@
-// `npm run bench -- [NAME…] [--json FILE] [--runs N] [--quick]`: runs scenarios side by side with
-// their rivals, prints a table for each, and writes the rows.
-import { writeFileSync } from 'node:fs'
-import { cpus, release } from 'node:os'
-import { parseArgs } from 'node:util'
+// `npm run bench`: runs scenarios side by side with their rivals, prints a table for each, writes the
+// rows, and the report. A scenario that fails does not take the others with it.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Bench } from './bench.ts'
-import { DataFile } from './data-file.ts'
-import { runFault } from './fault.ts'
+import { type Choice, parseChoice, usage } from './command-line.ts'
+import { describeMachine, machineText } from './machine.ts'
 import { buildNativePrograms } from './native-program.ts'
 import { runPolicyBench } from './policy/main.ts'
-import { runRandom } from './random.ts'
-import { type Comparison, formatTable, type Row, toRow } from './row.ts'
-import { runScan } from './scan.ts'
+import {
+  type RunRecord,
+  readRecord,
+  type ScenarioRecord,
+  withScenario,
+  writeRecord,
+} from './record.ts'
+import { reportFiles, writeReport } from './report/write-report.ts'
+import { formatTable, type Row, toRow } from './row.ts'
+import type { Scenario } from './scenario.ts'
 import { fullSizes, quickSizes } from './sizes.ts'
 
-/** The scenarios that measure the machine, by name. */
-const measured: Readonly<Record<string, (bench: Bench) => Promise<Comparison[]>>> = {
-  fault: runFault,
-  random: runRandom,
-  scan: runScan,
-}
-
-const usage = `usage: npm run bench -- [NAME…] [--json FILE] [--runs N] [--quick]
-  NAME         ${Object.keys(measured).join(', ')}, policy (default: the first three)
-  --json FILE  write the rows: scenario, case, ours, peer, peerName, unit, ratio, runs
-  --runs N     runs of each contender, in turns (default 5, with --quick 2)
-  --quick      tiny sizes, to see that it works: the figures mean little`
-
 const policySeed = 1
-
-interface Choice {
-  readonly names: readonly string[]
-  readonly json: string | undefined
-  readonly runs: number
-  readonly quick: boolean
-}
-
-function parseChoice(args: string[]): Choice {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      json: { type: 'string' },
-      runs: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  })
-  if (values.help) {
-    console.log(usage)
-    process.exit(0)
-  }
-  for (const name of positionals) {
-    if (name !== 'policy' && !Object.hasOwn(measured, name)) {
-      throw new RangeError(`no scenario is named ${name}`)
-    }
-  }
-  const runs = values.runs ?? (values.quick ? '2' : '5')
-  if (!/^[1-9]\d{0,3}$/.test(runs)) throw new RangeError(`--runs is a number, not ${runs}`)
-  const names = positionals.length > 0 ? [...new Set(positionals)] : Object.keys(measured)
-  return { names, json: values.json, runs: Number(runs), quick: values.quick }
-}
+const docs = join(import.meta.dirname, '../../docs')
 
 /** Aborts at a signal, so that no child, no file and no cgroup is left. */
 function abortOnSignals(): AbortSignal {
@@ -77,33 +38,78 @@ function abortOnSignals(): AbortSignal {
   return controller.signal
 }
 
-async function runMeasured(choice: Choice, signal: AbortSignal): Promise<Row[]> {
-  const names = choice.names.filter((name) => Object.hasOwn(measured, name))
-  if (names.length === 0) return []
-  const sizes = choice.quick ? quickSizes : fullSizes
-  const nativeProgram = buildNativePrograms()
-  const [cpu] = cpus()
-  console.log(`${cpus().length} CPUs (${cpu?.model.trim()}), Linux ${release()}`)
-  using dataFile = await DataFile.make(sizes.fileBytes, nativeProgram, signal)
-  const print = (line: string): void => console.log(line)
-  const bench = new Bench({ sizes, runs: choice.runs, dataFile, nativeProgram, signal, print })
-  const rows: Row[] = []
-  for (const name of names) {
-    const startedMs = performance.now()
-    const comparisons = (await measured[name]?.(bench)) ?? []
-    const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
-    console.log(`\n${name}: median of ${choice.runs} runs each, in turns (${seconds} s)\n`)
-    console.log(formatTable(comparisons))
-    rows.push(...comparisons.map(toRow))
+async function runScenario(
+  bench: Bench,
+  scenario: Scenario,
+  isQuick: boolean,
+): Promise<ScenarioRecord> {
+  const machine = describeMachine()
+  const startedAt = new Date().toISOString()
+  const startedMs = performance.now()
+  const common = { name: scenario.name, work: scenario.work, startedAt, isQuick, machine }
+  const secondsNow = () => Math.round((performance.now() - startedMs) / 100) / 10
+  try {
+    const { comparisons, plots = [], notes = [] } = await scenario.run(bench)
+    return { ...common, seconds: secondsNow(), comparisons, plots, notes }
+  } catch (error) {
+    bench.signal.throwIfAborted()
+    const failure = messageOf(error)
+    return { ...common, seconds: secondsNow(), comparisons: [], plots: [], notes: [], failure }
   }
-  return rows
 }
 
-function runPolicy(choice: Choice): Row[] {
-  if (!choice.names.includes('policy')) return []
-  const scale = (choice.quick ? quickSizes : fullSizes).policyScale
+function printScenario({ name, seconds, comparisons, notes, failure }: ScenarioRecord): void {
+  if (failure !== undefined) {
+    console.error(`umap bench: ${name} failed after ${seconds} s: ${failure}`)
+    process.exitCode ||= 1
+    return
+  }
+  const runs = comparisons[0]?.ours.length ?? 0
+  console.log(`\n${name}: median of ${runs} runs each, in turns (${seconds.toFixed(0)} s)\n`)
+  console.log(formatTable(comparisons))
+  for (const note of notes) console.log(`note: ${note}`)
+}
+
+function rowsOf(record: RunRecord): Row[] {
+  return record.scenarios.flatMap(({ comparisons }) => comparisons.map(toRow))
+}
+
+function writeRows(file: string | undefined, rows: readonly Row[]): void {
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(rows, null, 2)}\n`)
+}
+
+async function runMeasured(choice: Choice): Promise<RunRecord> {
+  let record = choice.from === undefined ? { scenarios: [] } : readRecord(choice.from)
+  if (choice.scenarios.length === 0) return record
+  const files = reportFiles(choice.out ?? docs)
+  if (choice.report) mkdirSync(files.directory, { recursive: true })
+  let measured: RunRecord = { scenarios: [] }
+  await using bench = new Bench({
+    sizes: choice.quick ? quickSizes : fullSizes,
+    runs: choice.runs,
+    nativeProgram: buildNativePrograms(),
+    signal: abortOnSignals(),
+    print: (line) => console.log(line),
+  })
+  console.log(machineText(describeMachine()))
+  for (const scenario of choice.scenarios) {
+    const one = await runScenario(bench, scenario, choice.quick)
+    printScenario(one)
+    measured = withScenario(measured, one)
+    record = withScenario(record, one)
+    writeRows(choice.json, rowsOf(measured))
+    if (choice.report) writeRecord(files.record, record)
+  }
+  writeRows(choice.json, rowsOf(measured))
+  return record
+}
+
+function runPolicy(choice: Choice): void {
+  const percent = (choice.quick ? quickSizes : fullSizes).policyPercent
   console.log(`policy: simulated, seed ${policySeed}`)
-  return runPolicyBench({ seed: policySeed, scale, print: (line) => console.log(line) })
+  const print = (line: string): void => console.log(line)
+  const rows = runPolicyBench({ seed: policySeed, scale: percent / 100, print })
+  if (choice.scenarios.length === 0) writeRows(choice.json, rows)
 }
 
 function messageOf(error: unknown): string {
@@ -120,9 +126,14 @@ function parseChoiceOrExit(): Choice {
 }
 
 const choice = parseChoiceOrExit()
+if (choice.help) {
+  console.log(usage)
+  process.exit(0)
+}
 try {
-  const rows = [...(await runMeasured(choice, abortOnSignals())), ...runPolicy(choice)]
-  if (choice.json !== undefined) writeFileSync(choice.json, `${JSON.stringify(rows, null, 2)}\n`)
+  const record = await runMeasured(choice)
+  if (choice.hasPolicy) runPolicy(choice)
+  if (choice.report) await writeReport(choice.out ?? docs, record)
 } catch (error) {
   console.error(`umap bench: ${messageOf(error)}`)
   process.exitCode ||= 1

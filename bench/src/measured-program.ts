@@ -6,6 +6,8 @@ import { execFile } from 'node:child_process'
 export interface MeasuredProgram {
   readonly file: string
   readonly args: readonly string[]
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined
   readonly signal: AbortSignal
 }
 
@@ -16,10 +18,17 @@ const timeoutMs = 180_000
 export async function runProgram({
   file,
   args,
+  env,
   signal,
 }: MeasuredProgram): Promise<Record<string, unknown>> {
   signal.throwIfAborted()
-  const options = { timeout: timeoutMs, killSignal: 'SIGKILL', signal, encoding: 'utf8' } as const
+  const options = {
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    signal,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  } as const
   const output = await new Promise<string>((resolve, reject) => {
     execFile(file, [...args], options, (error, stdout, stderr) => {
       if (error === null) {

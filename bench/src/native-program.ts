@@ -4,9 +4,11 @@ import { join } from 'node:path'
 
 const directory = join(import.meta.dirname, '../native')
 
-/** Builds the programs, and the engine's library with them; returns the binary's path. */
+/** Builds the programs, the engine's library and the addon; returns the binary's path. */
 export function buildNativePrograms(): string {
-  const result = spawnSync('make', ['-C', directory, '-j2'], { encoding: 'utf8' })
+  const headers = join(process.execPath, '../../include/node')
+  const args = ['-C', directory, '-j2', 'all', 'addon', `NODE_HEADERS=${headers}`]
+  const result = spawnSync('make', args, { encoding: 'utf8' })
   if (result.status !== 0) {
     const reason = result.error?.message ?? `${result.stdout}${result.stderr}`
     throw new Error(`the C++ benchmark programs do not compile:\n${reason}`)

@@ -1,41 +1,74 @@
 // How much a benchmark does: enough to be true, or just enough to see that it runs.
 
-/** Sizes of the work of all scenarios. */
-export interface Sizes {
-  /** The data file. */
-  readonly fileBytes: number
-  /** Memory that each contender gets for the data. */
-  readonly bufferBytes: number
-  /** What a scan reads of the file. */
-  readonly scanBytes: number
-  /** Touches of one run of `fault`. */
-  readonly faultTouches: number
-  /** Duration of one run of `random`, without the filling of the buffer. */
-  readonly randomMs: number
-  /** Length of the traces of `policy`, as part of the full length. */
-  readonly policyScale: number
-}
-
 const mebibyte = 2 ** 20
 
+/** Sizes of the work of all scenarios; bytes, milliseconds, counts. */
+export type Sizes = Readonly<Record<keyof typeof fullSizes, number>>
+
 /** What the figures are taken with. */
-export const fullSizes: Sizes = {
+export const fullSizes = {
+  /** The data file, and what scans read of it. */
   fileBytes: 4096 * mebibyte,
+  /** Memory that each contender gets for the data. */
   bufferBytes: 512 * mebibyte,
-  scanBytes: 2048 * mebibyte,
+  /** What programs under Node scan. */
+  nodeScanBytes: 2048 * mebibyte,
+  /** Touches of one run of `fault`. */
   faultTouches: 16_384,
+  /** Duration of one run of random touches, without the filling of the buffer. */
   randomMs: 700,
-  policyScale: 0.5,
+  sortBytes: 1024 * mebibyte,
+  sortBufferBytes: 256 * mebibyte,
+  /** log2 of the vertices. */
+  graphScale: 21,
+  graphBufferBytes: 128 * mebibyte,
+  zipfBytes: 1024 * mebibyte,
+  zipfTouches: 600_000,
+  mixedMs: 1500,
+  /** What JavaScript loops over, all of it resident. */
+  hitBytes: 256 * mebibyte,
+  storeTouches: 20_000,
+  databaseBytes: 512 * mebibyte,
+  databaseTouches: 4000,
+  objectBytes: 256 * mebibyte,
+  objectMs: 1500,
+  /** The largest region of `growth`, and the most regions. */
+  growthBytes: 2 ** 40,
+  growthRegions: 10_000,
+  growthTouches: 4000,
+  growthDirtyPages: 60_000,
+  /** A region whose pages are all touched once. */
+  growthMemoryBytes: 4096 * mebibyte,
+  /** Length of the traces of `policy`, in percent of the full length. */
+  policyPercent: 50,
 }
 
 /** `--quick`: the same way through the code; its figures mean little. */
 export const quickSizes: Sizes = {
-  fileBytes: 128 * mebibyte,
+  fileBytes: 64 * mebibyte,
   bufferBytes: 16 * mebibyte,
-  scanBytes: 64 * mebibyte,
-  faultTouches: 1024,
-  randomMs: 100,
-  policyScale: 0.01,
+  nodeScanBytes: 32 * mebibyte,
+  faultTouches: 512,
+  randomMs: 50,
+  sortBytes: 32 * mebibyte,
+  sortBufferBytes: 8 * mebibyte,
+  graphScale: 14,
+  graphBufferBytes: 2 * mebibyte,
+  zipfBytes: 32 * mebibyte,
+  zipfTouches: 20_000,
+  mixedMs: 50,
+  hitBytes: 8 * mebibyte,
+  storeTouches: 500,
+  databaseBytes: 16 * mebibyte,
+  databaseTouches: 200,
+  objectBytes: 16 * mebibyte,
+  objectMs: 100,
+  growthBytes: 2 ** 34,
+  growthRegions: 100,
+  growthTouches: 200,
+  growthDirtyPages: 2000,
+  growthMemoryBytes: 64 * mebibyte,
+  policyPercent: 1,
 }
 
 /** Beside its buffer a C++ program needs memory: its code, its stacks, the kernel's page tables. */

@@ -10,5 +10,6 @@ export async function openRegion(options: NodeProgramOptions): Promise<Region> {
     pageBytes: options.pageBytes,
     buffer: { bytes: options.bufferBytes },
     byteLength: options.fileBytes,
+    faults: options.faults,
   })
 }

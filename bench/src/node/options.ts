@@ -3,49 +3,61 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-/** What a program is told; sizes in bytes. */
-export interface NodeProgramOptions {
-  readonly file: string
-  readonly memory: 'region' | 'read-sync'
-  readonly fileBytes: number
-  readonly bufferBytes: number
-  readonly pageBytes: number
-  readonly milliseconds: number
-  readonly sum: number
-  readonly direct: boolean
-}
+const text = { type: 'string', default: '' } as const
+const number = { type: 'string', default: '0' } as const
+
+/** What a program is told; sizes in bytes. Each program knows which of them it uses. */
+export type NodeProgramOptions = ReturnType<typeof startProgram>
 
 /** Reads the command line, and enters the cgroup that it names. */
-export function startProgram(): NodeProgramOptions {
-  const text = { type: 'string', default: '0' } as const
+export function startProgram() {
   const { values } = parseArgs({
     options: {
-      file: { type: 'string' },
+      file: text,
       memory: { type: 'string', default: 'region' },
-      'file-bytes': text,
-      'buffer-bytes': text,
-      'page-bytes': text,
-      milliseconds: text,
-      sum: text,
+      faults: { type: 'string', default: 'auto' },
+      'file-bytes': number,
+      'buffer-bytes': number,
+      'page-bytes': number,
+      milliseconds: number,
+      touches: number,
+      sum: number,
+      threads: number,
       direct: { type: 'boolean', default: false },
-      cgroup: { type: 'string' },
+      endpoint: text,
+      bucket: text,
+      key: text,
+      cgroup: text,
     },
   })
-  if (values.file === undefined) throw new TypeError('--file is missing')
-  if (values.memory !== 'region' && values.memory !== 'read-sync') {
-    throw new TypeError(`no memory is named ${values.memory}`)
-  }
-  if (values.cgroup !== undefined) writeFileSync(values.cgroup, String(process.pid))
+  if (values.cgroup !== '') writeFileSync(values.cgroup, String(process.pid))
+  const { file, memory, faults, direct, endpoint, bucket, key } = values
   return {
-    file: values.file,
-    memory: values.memory,
+    file,
+    /** What stands behind the touched bytes: `region`, or a rival that the program names. */
+    memory,
+    faults: faults as 'auto' | 'userfaultfd' | 'signal' | 'in-thread',
     fileBytes: Number(values['file-bytes']),
     bufferBytes: Number(values['buffer-bytes']),
     pageBytes: Number(values['page-bytes']),
     milliseconds: Number(values.milliseconds),
+    touches: Number(values.touches),
     sum: Number(values.sum),
-    direct: values.direct,
+    direct,
+    endpoint,
+    bucket,
+    key,
   }
+}
+
+/** Runs what `memory` names, or throws for a name that the program does not know. */
+export function chooseMemory<Result>(
+  { memory }: NodeProgramOptions,
+  choices: Readonly<Record<string, () => Result>>,
+): Result {
+  const choice = choices[memory]
+  if (choice === undefined) throw new TypeError(`no memory is named ${memory}`)
+  return choice()
 }
 
 /** Prints the figures of a run. */

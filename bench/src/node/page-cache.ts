@@ -24,7 +24,7 @@ export class PageCache {
     return this.#pages.get(number) ?? this.#read(number)
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     closeSync(this.#fd)
   }
 
