@@ -106,12 +106,18 @@ export class Bench {
     return resource
   }
 
+  /** A memory cgroup of that size, where one can be made; whoever asked removes it. */
+  makeCgroup(bytes: number): MemoryCgroup | undefined {
+    const name = `umap-bench-${process.pid}-${this.#cgroupCount++}`
+    return MemoryCgroup.make(this.#cgroupPlaces, name, bytes)
+  }
+
   /** A contender of the C++ binary. */
   native(options: ContenderOptions): Contender {
     return this.#contender(options, (path) => ({
       file: this.nativeProgram,
       args: [options.program, '--file', path, ...switchesOf(options.switches)],
-      programBytes: nativeProgramBytes,
+      programBytes: nativeProgramBytes(Number(options.switches['file-bytes'] ?? 0)),
     }))
   }
 
@@ -141,7 +147,7 @@ export class Bench {
       await options.prepare?.()
       const command = commandOf(await this.#preparePath(options))
       const cgroup =
-        limitBytes === undefined ? undefined : this.#makeCgroup(limitBytes + command.programBytes)
+        limitBytes === undefined ? undefined : this.makeCgroup(limitBytes + command.programBytes)
       try {
         const more = cgroup === undefined ? [] : ['--cgroup', cgroup.procs]
         const args = [...command.args, ...more]
@@ -169,13 +175,8 @@ export class Bench {
     }
   }
 
-  #makeCgroup(bytes: number): MemoryCgroup | undefined {
-    const name = `umap-bench-${process.pid}-${this.#cgroupCount++}`
-    return MemoryCgroup.make(this.#cgroupPlaces, name, bytes)
-  }
-
   #canLimit(): boolean {
-    const cgroup = this.#makeCgroup(this.sizes.bufferBytes)
+    const cgroup = this.makeCgroup(this.sizes.bufferBytes)
     cgroup?.remove()
     return cgroup !== undefined
   }

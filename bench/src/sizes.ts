@@ -71,8 +71,13 @@ export const quickSizes: Sizes = {
   policyPercent: 1,
 }
 
-/** Beside its buffer a C++ program needs memory: its code, its stacks, the kernel's page tables. */
-export const nativeProgramBytes = 24 * mebibyte
+/**
+ * Beside its buffer a C++ program needs memory: its code, its stacks, what it draws and counts, and
+ * the kernel's page tables, of 8 bytes for each page of the file.
+ */
+export function nativeProgramBytes(fileBytes: number): number {
+  return 12 * mebibyte + fileBytes / 512
+}
 
 /** The same for a program under Node: V8's heap, and the objects of a cache of pages. */
 export const nodeProgramBytes = 192 * mebibyte

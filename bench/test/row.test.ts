@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { runRounds } from '../src/rounds.ts'
-import { type Comparison, formatTable, median, toRow } from '../src/row.ts'
+import { type Comparison, formatTable, isReached, median, ratioSpread, toRow } from '../src/row.ts'
 
 const times: Comparison = {
   scenario: 'fault',
@@ -39,6 +39,19 @@ describe('rows', () => {
     expect(formatTable([times])).toMatch(/p50 +20\.00 \(10\.00–30\.00\) +5\.00 \(5\.00–100\)/)
   })
 
+  test('spread-of-the-ratio-is-that-of-the-pairs', () => {
+    expect(ratioSpread(times)).toEqual([5 / 30, 5])
+  })
+
+  test('figure-to-reach-is-a-ratio-or-a-figure-of-ours', () => {
+    expect(isReached(times)).toBeUndefined()
+    expect(isReached({ ...times, reach: { ratioMin: 0.25 } })).toBe(true)
+    expect(isReached({ ...times, reach: { ratioMin: 0.26 } })).toBe(false)
+    expect(isReached({ ...times, reach: { oursMax: 20 } })).toBe(true)
+    expect(isReached({ ...times, reach: { oursMax: 19 } })).toBe(false)
+    expect(formatTable([{ ...times, reach: { ratioMin: 0.26 } }])).toMatch(/≥ 0\.26× +LOST/)
+  })
+
   test('contenders-take-turns', async () => {
     const order: string[] = []
     const contender = (name: string) => ({
@@ -48,8 +61,9 @@ describe('rows', () => {
         return { figure: order.length }
       },
     })
-    const rounds = await runRounds(2, [contender('a'), contender('b')])
+    const contenders = [contender('a'), contender('b')] as const
+    const rounds = await runRounds(2, contenders)
     expect(order).toEqual(['a', 'b', 'a', 'b'])
-    expect(rounds.get('b')).toEqual([{ figure: 2 }, { figure: 4 }])
+    expect(rounds.get(contenders[1])).toEqual([{ figure: 2 }, { figure: 4 }])
   })
 })

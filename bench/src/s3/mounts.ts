@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import type { MemoryCgroup } from '../memory-cgroup.ts'
 import type { S3Object } from './server.ts'
 
 /** A mounted bucket. */
@@ -70,15 +71,24 @@ export async function whyNotMounted(
   }
 }
 
-/** Mounts the object's bucket; rejects with what the program said. */
-export async function mount(mounter: Mounter, object: S3Object): Promise<Mount> {
+/**
+ * Mounts the object's bucket, by a process in `cgroup`, which is removed with the mount; rejects with
+ * what the program said.
+ */
+export async function mount(
+  mounter: Mounter,
+  object: S3Object,
+  cgroup?: MemoryCgroup,
+): Promise<Mount> {
   const directory = mkdtempSync(join(tmpdir(), 'umap-bench-mount-'))
   const place = join(directory, 'bucket')
   mkdirSync(place)
   const passwords = join(directory, 'passwords')
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = object.env
   writeFileSync(passwords, `${id}:${secret}\n`, { mode: 0o600 })
-  const child = spawn(mounter.program, mounter.argsOf(object, place, passwords), {
+  const enter = cgroup === undefined ? '' : `echo 0 > ${cgroup.procs} && `
+  const args = mounter.argsOf(object, place, passwords)
+  const child = spawn('sh', ['-c', `${enter}exec "$0" "$@"`, mounter.program, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: environmentOf(mounter, object, directory),
   })
@@ -89,6 +99,7 @@ export async function mount(mounter: Mounter, object: S3Object): Promise<Mount> 
   const end = async (): Promise<void> => {
     await unmount(child, place)
     rmSync(directory, { recursive: true, force: true })
+    cgroup?.remove()
   }
   try {
     await waitForMount(child, place)

@@ -51,6 +51,8 @@ interface Work {
 }
 
 const mountRatioMin = 2
+// Code and connections of a program that mounts.
+const mounterBytes = 96 * 2 ** 20
 
 async function runS3(bench: Bench, scenario: string, work: Work): Promise<Outcome> {
   const { objectBytes } = bench.sizes
@@ -58,7 +60,7 @@ async function runS3(bench: Bench, scenario: string, work: Work): Promise<Outcom
   const ours = contender(bench, object, work, 'ours', 'region')
   const sdk = contender(bench, object, work, work.sdkName, 'sdk')
   const mounted: Contender[] = []
-  const notes: string[] = []
+  const notes = ['s3fs keeps what it has read in a file on the disk beside its memory, too.']
   for (const mounter of mounters) {
     const why = await whyNotMounted(mounter, object)
     if (why === undefined) mounted.push(mountedContender(bench, object, work, mounter))
@@ -89,7 +91,7 @@ function contender(
   { pageBytes, program }: Work,
   name: string,
   memory: string,
-  path = '',
+  mountedPath?: string,
 ): Contender {
   const { objectBytes, objectMs } = bench.sizes
   const { endpoint, bucket, key, env } = object
@@ -102,14 +104,19 @@ function contender(
       bucket,
       key,
       'file-bytes': objectBytes,
-      'buffer-bytes': objectBytes / 4,
+      'buffer-bytes': bufferBytesOf(bench),
       'page-bytes': pageBytes,
       milliseconds: objectMs,
     },
     cache: 'any',
-    path: () => path,
+    path: () => mountedPath ?? '',
+    limitBytes: mountedPath === undefined ? undefined : bufferBytesOf(bench),
     env,
   })
+}
+
+function bufferBytesOf({ sizes }: Bench): number {
+  return sizes.objectBytes / 4
 }
 
 /** Mounted for each run, with nothing in its caches. */
@@ -117,7 +124,9 @@ function mountedContender(bench: Bench, object: S3Object, work: Work, mounter: M
   return {
     name: mounter.name,
     run: async () => {
-      await using mounted = await mount(mounter, object)
+      // What it caches, beside what the kernel caches for the reader.
+      const cgroup = bench.makeCgroup(bufferBytesOf(bench) + mounterBytes)
+      await using mounted = await mount(mounter, object, cgroup)
       return await contender(bench, object, work, mounter.name, 'mount', mounted.path).run()
     },
   }
