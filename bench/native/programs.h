@@ -29,12 +29,13 @@ void RunCopy(const Options& options);
 void RunSort(const Options& options);
 void WriteRandomWords(const Options& options);
 
-// `bfs`: a breadth-first search. Prints seconds. `write-graph` makes the file, and prints fileBytes.
+// `bfs`: a breadth-first search. Prints seconds. `write-graph` makes the file, and prints
+// fileBytes.
 void RunBfs(const Options& options);
 void WriteGraph(const Options& options);
 
-// `zipf`: `touches` touches by one thread, `warm_up_touches` of them before the clock starts. Prints
-// touchesPerSecond and hitPercent. `write-zipf-trace` writes the pages as 32-bit numbers.
+// `zipf`: `touches` touches by one thread, `warm_up_touches` of them before the clock starts.
+// Prints touchesPerSecond and hitPercent. `write-zipf-trace` writes the pages as 32-bit numbers.
 void RunZipf(const Options& options);
 void WriteZipfTrace(const Options& options);
 
