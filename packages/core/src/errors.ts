@@ -11,6 +11,8 @@
  * | `UMAP_STORE` | the store failed, or the host that runs it; `cause` is its `StoreError` | see `cause.code`; the operation may be repeated |
  * | `UMAP_NO_MEMORY` | address space, memory, or the page buffer is too small for the request | a smaller request, a larger buffer |
  * | `UMAP_READ_ONLY` | a change was asked of a region that is mapped read-only | `access: 'read-write'` |
+ * | `UMAP_SERVER_GONE` | a server is not there, has ended, or did not answer within `serverTimeoutMs`; pages that are not in memory raise SIGBUS | connect again, map again |
+ * | `UMAP_NO_DATA_SET` | the server has no data set of that name | its configuration |
  * | `UMAP_ENGINE` | the engine or the kernel failed in a way that has no code of its own | `cause` |
  */
 export const umapErrorCodes = {
@@ -20,6 +22,8 @@ export const umapErrorCodes = {
   store: 'UMAP_STORE',
   noMemory: 'UMAP_NO_MEMORY',
   readOnly: 'UMAP_READ_ONLY',
+  serverGone: 'UMAP_SERVER_GONE',
+  noDataSet: 'UMAP_NO_DATA_SET',
   engine: 'UMAP_ENGINE',
 } as const
 

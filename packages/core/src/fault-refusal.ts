@@ -14,6 +14,8 @@ export interface FaultRequest {
   readonly faults: FaultChoice
   /** The option or the environment variable, with its value. */
   readonly faultsText: string
+  /** There is no other way to be chosen. */
+  readonly isOnlyWay?: boolean
 }
 
 /** What a choice may become; 'userfaultfd' is had in user mode where that alone is allowed. */
@@ -30,7 +32,7 @@ const modesOf: Readonly<Record<FaultChoice, readonly FaultMode[]>> = {
  * Throws nothing: the message must come, whatever is wrong with the machine.
  */
 export function refusalOfFaults(
-  { faults, faultsText }: FaultRequest,
+  { faults, faultsText, isOnlyWay = false }: FaultRequest,
   refusal: string,
   examine: () => ProbeReport = probe,
 ): string {
@@ -41,7 +43,7 @@ export function refusalOfFaults(
   const remedies = distinct(
     ways.flatMap((way) => way.remedies.map(({ kind, remedy }) => `${kind}: ${remedy}`)),
   )
-  if (faults !== 'auto' && found.auto !== null) {
+  if (faults !== 'auto' && found.auto !== null && !isOnlyWay) {
     remedies.push(`faults: 'auto', which takes '${found.auto}' here`)
   }
   const isExplained = reasons.length > 0 && (faults !== 'auto' || found.auto === null)

@@ -8,7 +8,10 @@ import { UmapError, type UmapErrorCode, type UmapErrorPlace, umapErrorCodes } fr
 import { type FaultRequest, refusalOfFaults } from './fault-refusal.ts'
 
 /** What was being done when the engine failed; decides what an errno means. */
-export type EngineOperation = 'open' | 'map' | 'pin' | 'page' | 'close'
+export type EngineOperation = 'open' | 'map' | 'connect' | 'data-set' | 'pin' | 'page' | 'close'
+
+/** What the engine says of a server that is gone, and nothing else; see its client/channel.h. */
+const serverGoneName = 'ENONET'
 
 /** Permission and support are questions of opening; later the same errno is the store's. */
 const openCodes: Readonly<Record<string, UmapErrorCode>> = {
@@ -17,6 +20,12 @@ const openCodes: Readonly<Record<string, UmapErrorCode>> = {
   ENOSYS: umapErrorCodes.unsupported,
   ENOTSUP: umapErrorCodes.unsupported,
   EOPNOTSUPP: umapErrorCodes.unsupported,
+}
+
+/** What a server says of a data set. */
+const dataSetCodes: Readonly<Record<string, UmapErrorCode>> = {
+  ENOENT: umapErrorCodes.noDataSet,
+  EROFS: umapErrorCodes.readOnly,
 }
 
 /**
@@ -66,6 +75,11 @@ export function toPlacedError(thrown: NativeError, place: UmapErrorPlace): UmapE
   })
 }
 
+/** The `UmapError` that tells a region's listeners that its server is gone. */
+export function toServerGoneError(thrown: NativeError): UmapError {
+  return new UmapError(thrown.message, { code: umapErrorCodes.serverGone, cause: thrown })
+}
+
 function storeFailure(error: NativeError, name: string, doing: string): UmapError {
   const cause = storeErrorOf(error, name)
   return new UmapError(`${doing}: ${cause.message}`, { code: umapErrorCodes.store, cause })
@@ -90,10 +104,16 @@ function codeOf(name: string, operation: EngineOperation): UmapErrorCode {
   if (name === 'EBADF' || name === 'ESHUTDOWN') {
     return umapErrorCodes.closed
   }
+  if (name === serverGoneName) {
+    return umapErrorCodes.serverGone
+  }
   if (name === 'ENOMEM' && operation !== 'page' && operation !== 'close') {
     return umapErrorCodes.noMemory
   }
-  if (operation === 'open' || operation === 'map') {
+  if (operation === 'data-set') {
+    return dataSetCodes[name] ?? openCodes[name] ?? umapErrorCodes.engine
+  }
+  if (operation === 'open' || operation === 'map' || operation === 'connect') {
     return openCodes[name] ?? umapErrorCodes.engine
   }
   return name === 'EROFS' ? umapErrorCodes.readOnly : umapErrorCodes.store

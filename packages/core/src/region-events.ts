@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events'
 import type { NativeRegionEvent } from '@umap/native'
 import type { UmapError } from './errors.ts'
 import { reportLine } from './host/direct-output.ts'
-import { toPlacedError } from './native-errors.ts'
+import { toPlacedError, toServerGoneError } from './native-errors.ts'
 
 /** The page buffer's budget has changed with the memory that the machine has to spare. */
 export interface PressureEvent {
@@ -24,7 +24,10 @@ export interface StallEvent {
 
 /** The events of a region and what their listeners are called with. */
 export interface RegionEventMap {
-  /** A fill or a write-back failed; `error.place` says where, `error.cause` why. */
+  /**
+   * A fill or a write-back failed; `error.place` says where, `error.cause` why. Or, with the code
+   * UMAP_SERVER_GONE and no place, the server that has the region's pages is gone for good.
+   */
   error: [error: UmapError]
   pressure: [event: PressureEvent]
   stall: [event: StallEvent]
@@ -45,6 +48,8 @@ export class RegionEvents extends EventEmitter<RegionEventMap> {
     } else if (kind === 'stall') {
       const message = error?.message ?? 'a fault is waiting for its store'
       this.emit('stall', { message, offset, byteLength })
+    } else if (kind === 'server-gone') {
+      if (error !== undefined) this.#tellError(toServerGoneError(error))
     } else if (error !== undefined) {
       this.#tellError(toPlacedError(error, { operation: kind, offset, byteLength }))
     }

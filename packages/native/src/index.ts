@@ -6,6 +6,7 @@ export type { NativeBinding } from './native-binding.ts'
 export { NativeError } from './native-error.ts'
 export type {
   BufferId,
+  ClientId,
   FaultChoice,
   FaultMode,
   HostCallStats,
@@ -15,6 +16,7 @@ export type {
   NativeFileStoreSpec,
   NativeHostStoreSpec,
   NativeLatency,
+  NativeMappedDataset,
   NativeRegionEvent,
   NativeRegionInfo,
   NativeRegionStats,

@@ -5,11 +5,13 @@ import type { OnHostCall } from './host-call.ts'
 import type { NativeError } from './native-error.ts'
 import type {
   BufferId,
+  ClientId,
   FaultChoice,
   HostCallStats,
   HostId,
   HostLinkId,
   NativeBufferStats,
+  NativeMappedDataset,
   NativeRegionEvent,
   NativeRegionInfo,
   NativeRegionStats,
@@ -170,6 +172,31 @@ export interface NativeBinding {
   hostLinkClose(link: HostLinkId): void
   /** In the process that was started: its end of the link. From now on it serves the other one's. */
   hostLinkAccept(fd: number): void
+
+  /**
+   * Connects to the server at a Unix socket, and hands it this process's page faults. Waits, on a
+   * thread of the engine, while the server is being started again, for `serverTimeoutMs` at most;
+   * later a server that says nothing for so long counts as gone. The connection belongs to this
+   * environment and ends with the last region that was mapped through it.
+   *
+   * @param options `featuresDenied` are numbers of userfaultfd feature bits to do without, for tests
+   * @returns rejects with EPERM or ENOSYS where this process can have no userfaultfd, ENONET where
+   * no server answers, EACCES where it refuses
+   */
+  clientConnect(
+    path: string,
+    options: { readonly serverTimeoutMs: number; readonly featuresDenied?: readonly number[] },
+  ): Promise<ClientId>
+  /**
+   * Maps a data set as a region, which all functions for regions take: its pages are the server's.
+   * Where the server is gone for good, they reject with ENONET, and touches of pages that are not in
+   * memory raise SIGBUS.
+   */
+  clientMap(id: ClientId, name: string, writable: boolean): Promise<NativeMappedDataset>
+  /** Forgets the id. Regions that were mapped through it go on. */
+  clientClose(id: ClientId): void
+  /** The statistics of the server at a socket, as JSON; fails at once where there is none. */
+  clientServerStats(path: string): Promise<string>
 
   /**
    * Makes each thread that reaches a named point of the pipeline wait there; 0 ends that. There

@@ -12,6 +12,9 @@ export type HostId = number
 /** A link to a process that runs stores; valid in the thread that made it. */
 export type HostLinkId = number
 
+/** A connection to a server; valid in every thread of the process. */
+export type ClientId = number
+
 /** Where a region's bytes are. */
 export type NativeStoreSpec = NativeFileStoreSpec | NativeHostStoreSpec
 
@@ -116,9 +119,17 @@ export interface NativeRegionStats {
   readonly fillLatencyUs: NativeLatency
 }
 
+/** A data set of a server, mapped. */
+export interface NativeMappedDataset {
+  /** 0 where it has no bytes. This environment holds one reference, as of a region it opened. */
+  readonly regionId: RegionId
+  readonly byteLength: number
+  readonly pageBytes: number
+}
+
 /** Something that happened to a region outside of any call. */
 export interface NativeRegionEvent {
-  readonly kind: 'fill' | 'write-back' | 'pressure' | 'stall'
+  readonly kind: 'fill' | 'write-back' | 'pressure' | 'stall' | 'server-gone'
   /** What failed, or what the stall waits for. */
   readonly error?: NativeError
   /** In the region. */

@@ -1,3 +1,5 @@
 // `@umap/server`: one process pages data sets for many, which share its resident pages.
 
+export { Client, type MapOptions } from './client.ts'
+export { type ConnectOptions, connect } from './connect.ts'
 export type { AllowRule, DatasetOptions, LimitOptions, ServeOptions } from './serve-options.ts'
