@@ -142,7 +142,7 @@ class TestServer {
 class RawClient {
  public:
   explicit RawClient(const std::string& path) {
-    const Status status = ConnectUnix(path, &socket_);
+    const Status status = ConnectUnix(path, true, &socket_);
     if (!status.ok()) std::fprintf(stderr, "connect: %s\n", status.message.c_str());
     CHECK(status.ok());
     const timeval patience = {20, 0};
