@@ -10,13 +10,19 @@ import type {
   HostCallStats,
   HostId,
   HostLinkId,
+  KeeperId,
+  LedgerId,
+  NativeAllowRule,
   NativeBufferStats,
   NativeMappedDataset,
+  NativeKeptDataset,
   NativeRegionEvent,
   NativeRegionInfo,
   NativeRegionStats,
+  NativeServerLimits,
   NativeStoreSpec,
   RegionId,
+  ServerId,
 } from './native-types.ts'
 
 /**
@@ -67,8 +73,15 @@ export interface NativeBinding {
     readonly bufferId: BufferId
     /** Read-ahead window at most; -1 is the default, 0 none. */
     readonly readAheadPagesMax: number
-    /** Default 'auto'. What cannot be had is the errno EPERM or ENOSYS. */
-    readonly faults?: FaultChoice
+    /**
+     * Default 'auto'. What cannot be had is the errno EPERM or ENOSYS. 'shared' is for the clients
+     * of a server, see {@link serverAddDataset}: this process cannot map such a region.
+     */
+    readonly faults?: FaultChoice | 'shared'
+    /** With 'shared': where its pages outlive this process, and come from if they did. */
+    readonly ledgerId?: LedgerId
+    /** With 'shared'. */
+    readonly datasetName?: string
   }): RegionId
   /** Facts about an open region, for who attaches to it. */
   regionInfo(id: RegionId): NativeRegionInfo
@@ -172,6 +185,64 @@ export interface NativeBinding {
   hostLinkClose(link: HostLinkId): void
   /** In the process that was started: its end of the link. From now on it serves the other one's. */
   hostLinkAccept(fd: number): void
+
+  /** Makes what keeps the descriptors of servers that this process starts. */
+  keeperOpen(): KeeperId
+  /**
+   * The descriptor that the next server inherits, for {@link ledgerOpen}; the caller closes it once
+   * that process is started. The server before must be dead.
+   */
+  keeperRenew(id: KeeperId): number
+  /** The names of what is kept, in order. */
+  keeperKeys(id: KeeperId): string[]
+  /** Lets go of everything; a server that lives is told. */
+  keeperClose(id: KeeperId): void
+
+  /**
+   * Takes over `fd`, and what the server before left.
+   *
+   * @param onGone called once when the keeper is gone: nobody will start another server
+   * @throws NativeError with EPROTO where the keeper is of another release, EINVAL for another
+   * descriptor
+   */
+  ledgerOpen(fd: number, onGone: () => void): LedgerId
+  /** `datasets` are those of the server before that no region has been opened over yet. */
+  ledgerFacts(id: LedgerId): {
+    readonly generation: number
+    readonly datasets: readonly NativeKeptDataset[]
+  }
+  /** The data set is closed, and everything is in its store: its pages need not outlive anything. */
+  ledgerDropDataset(id: LedgerId, name: string): void
+  /** Forgets the id; servers go on using the ledger. */
+  ledgerClose(id: LedgerId): void
+
+  /** Makes a server, which keeps the event loop alive until {@link serverClose}. */
+  serverOpen(options: {
+    readonly socketPath: string
+    readonly socketMode: number
+    readonly limits: NativeServerLimits
+    readonly bufferId: BufferId
+    readonly ledgerId?: LedgerId
+  }): ServerId
+  /** The region is one that was opened with 'shared'; the server keeps a reference to it. */
+  serverAddDataset(
+    id: ServerId,
+    dataset: {
+      readonly name: string
+      readonly regionId: RegionId
+      /** Default: this process's own user, and root. */
+      readonly allow?: readonly NativeAllowRule[]
+    },
+  ): void
+  /** Listens, and takes over what the ledger has. EADDRINUSE: another server lives at the path. */
+  serverStart(id: ServerId): void
+  /** JSON; its shape is docs/server-protocol.md's. */
+  serverStats(id: ServerId): string
+  /**
+   * Says goodbye to the clients, and writes everything back durably. The id is dead at once; the
+   * regions are given back before it settles. Rejects with the first failure of a write-back.
+   */
+  serverClose(id: ServerId): Promise<void>
 
   /**
    * Connects to the server at a Unix socket, and hands it this process's page faults. Waits, on a

@@ -9,6 +9,13 @@ export type RegionId = number
 /** A store host; valid in every thread of the process. */
 export type HostId = number
 
+/** What keeps a server's descriptors beyond its death; valid in the thread that made it. */
+export type KeeperId = number
+/** A server's end of a keeper; valid in every thread of the process. */
+export type LedgerId = number
+/** A server; valid in every thread of the process. */
+export type ServerId = number
+
 /** A link to a process that runs stores; valid in the thread that made it. */
 export type HostLinkId = number
 
@@ -86,6 +93,29 @@ export interface NativeRegionInfo {
 
 /** How faults of a region shall arrive; 'auto' is the best way that this machine allows. */
 export type FaultChoice = 'auto' | 'userfaultfd' | 'signal' | 'in-thread'
+
+/** What a server kept of a data set when it died. */
+export interface NativeKeptDataset {
+  readonly name: string
+  readonly pageBytes: number
+  readonly byteLength: number
+  readonly writable: boolean
+}
+
+/** What a server may not take more of than this; what is left out is the engine's default. */
+export interface NativeServerLimits {
+  readonly clientsMax?: number
+  readonly mappingsMax?: number
+  readonly pinnedBytesMax?: number
+  readonly faultsInFlightMax?: number
+}
+
+/** Who may map a data set. */
+export interface NativeAllowRule {
+  readonly uid?: number
+  readonly gid?: number
+  readonly writable: boolean
+}
 
 /** How faults of a region arrive; only in the first way do system calls fill absent pages. */
 export type FaultMode = 'userfaultfd' | 'userfaultfd-user-mode' | 'signal' | 'in-thread'

@@ -28,7 +28,7 @@ void AddExports(Napi::Env env, Napi::Object exports) {
   for (const std::span<const Export> table :
        {EngineExports(), TestExports(), BufferExports(), RegionExports(), RegionMemoryExports(),
         RegionOperationExports(), RegionEventExports(), HostExports(), HostServingExports(),
-        HostLinkExports(), ClientExports()}) {
+        HostLinkExports(), ClientExports(), KeeperExports(), ServerExports()}) {
     for (const Export& entry : table) {
       napi_value function = nullptr;
       if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.callback, nullptr,

@@ -7,7 +7,9 @@
 
 #include <utility>
 
+#include "binding/held_server.h"
 #include "binding/id_table.h"
+#include "binding/kept_ledger.h"
 #include "binding/process_exit.h"
 #include "client/connection.h"
 
@@ -63,7 +65,20 @@ void Environment::LetGo() {
   }
   hosts.clear();
 
-  // 3. Regions. ArrayBuffers are gone by now; a SharedArrayBuffer goes with the isolate and tells
+  // 3. Servers, which keep their regions until they are closed.
+  for (const uint64_t id : servers) {
+    const auto server = Table<HeldServer>().Remove(id);
+    if (server != nullptr && !IsProcessExiting()) server->Close([](const Status&) {});
+  }
+  servers.clear();
+  for (auto& [id, on_gone] : ledgers) {
+    napi_delete_reference(env_, on_gone);
+    Table<KeptLedger>().Remove(id);
+  }
+  ledgers.clear();
+  keepers.clear();
+
+  // 4. Regions. ArrayBuffers are gone by now; a SharedArrayBuffer goes with the isolate and tells
   //    the region by its finalizer, which needs no environment.
   for (auto& [id, use] : regions) {
     for (const MappedBuffer& buffer : {use.exclusive, use.shared}) {

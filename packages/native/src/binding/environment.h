@@ -11,6 +11,7 @@
 
 #include "binding/held_region.h"
 #include "binding/js_queue.h"
+#include "server/keeper.h"
 #include "store/store_host_link.h"
 #include "store/store_host_service.h"
 #include "store/store_host_spin.h"
@@ -82,6 +83,11 @@ class Environment {
   std::unordered_set<uint64_t> hosts;
   std::unordered_set<uint64_t> buffers;
   std::unordered_set<uint64_t> clients;
+  std::unordered_set<uint64_t> servers;
+  uint64_t last_keeper = 0;
+  std::unordered_map<uint64_t, std::unique_ptr<Keeper>> keepers;
+  // What is called when who keeps a ledger is gone, by ledger id.
+  std::unordered_map<uint64_t, napi_ref> ledgers;
 
   void Unsubscribe(Subscription& subscription);
   // A thread that maps a region can block in a fault, so it must not run the stores that answer.

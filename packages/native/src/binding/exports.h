@@ -39,5 +39,7 @@ std::span<const Export> HostExports();
 std::span<const Export> HostServingExports();
 std::span<const Export> HostLinkExports();
 std::span<const Export> ClientExports();
+std::span<const Export> KeeperExports();
+std::span<const Export> ServerExports();
 
 }  // namespace umap

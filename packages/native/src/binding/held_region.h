@@ -17,6 +17,8 @@
 
 namespace umap {
 
+struct SharedPages;
+
 struct RegionFacts {
   uint64_t buffer_id = 0;
   bool writable = false;
@@ -25,6 +27,8 @@ struct RegionFacts {
   std::string label;
   // Its store runs in JavaScript.
   bool hosted = false;
+  // Of one that a server's clients map; else null.
+  std::shared_ptr<const SharedPages> shared;
 };
 
 // Thread rule: any method on any thread.

@@ -3,9 +3,11 @@
 
 #include "binding/exports.h"
 #include "binding/found.h"
+#include "binding/kept_ledger.h"
 #include "binding/numbers.h"
 #include "binding/system_call_warning.h"
 #include "engine/engine.h"
+#include "engine/shared_region.h"
 #include "store/file_store.h"
 #include "store/host_store.h"
 
@@ -85,8 +87,26 @@ FaultChoice Faults(Arguments& arguments, const Napi::Value& given) {
   if (name == "userfaultfd") return FaultChoice::kUserfaultfd;
   if (name == "signal") return FaultChoice::kSignal;
   if (name == "in-thread") return FaultChoice::kInThread;
-  arguments.Fail("faults", "'auto', 'userfaultfd', 'signal' or 'in-thread'");
+  if (name == "shared") return FaultChoice::kShared;
+  arguments.Fail("faults", "'auto', 'userfaultfd', 'signal', 'in-thread' or 'shared'");
   return FaultChoice::kAuto;
+}
+
+// The pages of a data set for a server's clients: from the ledger, if one is given. Nothing where
+// an exception is pending.
+std::shared_ptr<SharedPages> OpenPages(Arguments& arguments, const Napi::Value& given,
+                                       const RegionFacts& facts) {
+  const Napi::Value ledger_id = arguments.Field(given, "ledgerId");
+  auto ledger = ledger_id.IsUndefined() ? std::make_shared<KeptLedger>(NullLedger())
+                                        : Found<KeptLedger>(arguments, ledger_id, "ledger");
+  if (ledger == nullptr) return nullptr;
+  const std::string name = arguments.Text(arguments.Field(given, "datasetName"), "datasetName");
+  if (!arguments.ok()) return nullptr;
+  std::shared_ptr<SharedPages> pages;
+  const Status status =
+      ledger->OpenPages({name, facts.page_bytes, facts.byte_length, facts.writable}, &pages);
+  if (!status.ok()) Throw(arguments.env(), status);
+  return pages;
 }
 
 Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
@@ -111,11 +131,17 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   if (options.store == nullptr) return {};
   facts.label = options.store->label();
   facts.hosted = !options.store->traits().blocking;
+  if (options.faults == FaultChoice::kShared) {
+    facts.shared = OpenPages(arguments, given, facts);
+    options.shared = facts.shared.get();
+    if (options.shared == nullptr) return {};
+  }
 
   std::shared_ptr<Region> region;
   const Status status = OpenRegion(options, &region);
   if (!status.ok()) return Throw(environment.env(), status);
-  WarnOfSystemCalls(StatsOf(*region).fault_mode);
+  // Clients are told by their own process.
+  if (facts.shared == nullptr) WarnOfSystemCalls(StatsOf(*region).fault_mode);
   uint64_t id = 0;
   const auto held = HeldRegion::Hold(MappedRegionOf(std::move(region)), facts, &id);
   RegionUse& use = environment.regions[id];
