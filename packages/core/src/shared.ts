@@ -16,6 +16,18 @@ export { UmapError, umapErrorCodes } from './errors.ts'
 export { reportLine } from './host/direct-output.ts'
 export { toUmapError } from './native-errors.ts'
 export type { Access } from './options.ts'
-export { checkBufferOptions, type PageBufferOptions, type PageBufferStats } from './page-buffer.ts'
+export {
+  checkBufferOptions,
+  PageBuffer,
+  type PageBufferOptions,
+  type PageBufferStats,
+} from './page-buffer.ts'
 export { checkPageBytes, defaultPageBytes } from './page-bytes.ts'
 export type { Region } from './region.ts'
+export type { LatencyStats, RegionStats } from './region-stats.ts'
+export {
+  checkCanServe,
+  openSharedRegion,
+  type SharedRegion,
+  type SharedRegionOptions,
+} from './shared-region.ts'

@@ -10,6 +10,7 @@ import {
   storeErrorCodes,
 } from '@umap/store'
 import type { Engine } from './engine-access.ts'
+import { UmapError, umapErrorCodes } from './errors.ts'
 import { type ArenaLease, type HostedStore, StoreHost } from './host/store-host.ts'
 import { storeLabel } from './host/store-label.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -36,6 +37,36 @@ export async function leaseStore(engine: Engine, request: StoreRequest): Promise
   return request.opensInCaller
     ? leaseInCaller(await openStoreRef(request.store, { access: request.access }), request, label)
     : leaseInHost(engine, request, label)
+}
+
+/** The same; what is no error of ours or of the options becomes a {@link UmapError}. */
+export async function leaseOrFail(engine: Engine, request: StoreRequest): Promise<StoreLease> {
+  try {
+    return await leaseStore(engine, request)
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof UmapError) {
+      throw error
+    }
+    const reason = error instanceof Error ? error.message : String(error)
+    const cause = error instanceof Error ? error : new StoreError(reason, { code: 'STORE_UNKNOWN' })
+    throw new UmapError(`${storeLabel(request.store)} cannot be opened: ${reason}`, {
+      code: umapErrorCodes.store,
+      cause,
+    })
+  }
+}
+
+/** Closes the store of a region that is closed. Rejects with a {@link UmapError}. */
+export async function closeStore(store: StoreLease): Promise<void> {
+  try {
+    await store.close()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UmapError(`the region is closed, but its store's close failed: ${reason}`, {
+      code: umapErrorCodes.store,
+      cause: error,
+    })
+  }
 }
 
 async function leaseInCaller(

@@ -2,12 +2,10 @@
 // opened. Runs in the thread that is going to touch the memory.
 
 import type { NativeBinding, RegionId } from '@umap/native'
-import { StoreError } from '@umap/store'
 import { at, captureCallSite } from './caller.ts'
 import { type Engine, loadEngine } from './engine-access.ts'
-import { UmapError, umapErrorCodes } from './errors.ts'
+import { UmapError } from './errors.ts'
 import { flushAtExit, forgetAtExit } from './flush-at-exit.ts'
-import { storeLabel } from './host/store-label.ts'
 import { toUmapError } from './native-errors.ts'
 import {
   type ResolvedOptions,
@@ -21,7 +19,7 @@ import { Region, type RegionParts } from './region.ts'
 import { announceClosed, listenForClosings, whenClosedElsewhere } from './region-closings.ts'
 import { checkHandle, type RegionHandle } from './region-handle.ts'
 import { emptyMemory, nativeMemory } from './region-memory.ts'
-import { leaseStore, type StoreLease } from './store-lease.ts'
+import { closeStore, leaseOrFail, type StoreLease } from './store-lease.ts'
 
 /**
  * Maps a store object, or a window of one, into an `ArrayBuffer`.
@@ -116,22 +114,6 @@ async function openRegion(
   }
 }
 
-async function leaseOrFail(engine: Engine, options: ResolvedOptions): Promise<StoreLease> {
-  try {
-    return await leaseStore(engine, options)
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof UmapError) {
-      throw error
-    }
-    const reason = error instanceof Error ? error.message : String(error)
-    const cause = error instanceof Error ? error : new StoreError(reason, { code: 'STORE_UNKNOWN' })
-    throw new UmapError(`${storeLabel(options.store)} cannot be opened: ${reason}`, {
-      code: umapErrorCodes.store,
-      cause,
-    })
-  }
-}
-
 function openInEngine(
   native: NativeBinding,
   options: ResolvedOptions,
@@ -210,16 +192,4 @@ function emptyRegion(options: ResolvedOptions, store: StoreLease): Region<ArrayB
     onShare() {},
     onClose: () => closeStore(store),
   })
-}
-
-async function closeStore(store: StoreLease): Promise<void> {
-  try {
-    await store.close()
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UmapError(`the region is closed, but its store's close failed: ${reason}`, {
-      code: umapErrorCodes.store,
-      cause: error,
-    })
-  }
 }

@@ -12,16 +12,22 @@ export type {
   HostCallStats,
   HostId,
   HostLinkId,
+  KeeperId,
+  LedgerId,
+  NativeAllowRule,
   NativeBufferStats,
   NativeFileStoreSpec,
   NativeHostStoreSpec,
+  NativeKeptDataset,
   NativeLatency,
   NativeMappedDataset,
   NativeRegionEvent,
   NativeRegionInfo,
   NativeRegionStats,
+  NativeServerLimits,
   NativeStoreSpec,
   RegionId,
+  ServerId,
 } from './native-types.ts'
 export { probe } from './probe.ts'
 export type * from './probe-report.ts'
