@@ -2,4 +2,18 @@
 
 export { Client, type MapOptions } from './client.ts'
 export { type ConnectOptions, connect } from './connect.ts'
-export type { AllowRule, DatasetOptions, LimitOptions, ServeOptions } from './serve-options.ts'
+export { serve } from './serve.ts'
+export type {
+  AllowRule,
+  DatasetOptions,
+  LimitOptions,
+  ServeOptions,
+} from './serve-options.ts'
+export type { Server, ServerEventMap } from './server.ts'
+export type {
+  ClientFaultStats,
+  ClientMappingStats,
+  ClientStats,
+  DatasetStats,
+  ServerStats,
+} from './server-stats.ts'

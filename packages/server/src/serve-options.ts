@@ -13,7 +13,7 @@ import {
   type PageBufferOptions,
   show,
 } from '@umap/core/shared'
-import { resolveStoreRef, type StoreRef, type StoreSource } from '@umap/store'
+import { resolveStoreRef, StoreError, type StoreRef, type StoreSource } from '@umap/store'
 
 /** Who may map a data set. A rule that names both a user and a group asks for both. */
 export interface AllowRule {
@@ -47,7 +47,7 @@ export interface LimitOptions {
   readonly clientsMax?: number
   /** Mappings of one client. Default 64. */
   readonly mappingsMax?: number
-  /** Bytes that one client keeps pinned. Default: an eighth of the page buffer. */
+  /** Bytes that one client keeps pinned. Default: a quarter of `buffer.bytes`, else 1 GiB. */
   readonly pinnedBytesMax?: number
   /** Faults of one client that wait to be filled; further ones stay in the kernel. Default 256. */
   readonly faultsInFlightMax?: number
@@ -119,7 +119,7 @@ export function resolveServeOptions(
     socketMode: resolveMode(options.socketMode),
     buffer: { ...options.buffer },
     datasets,
-    limits: resolveLimits(options.limits),
+    limits: resolveLimits(options.limits, datasets, options.buffer?.bytes),
     metricsPort: resolveMetrics(options.metrics),
   }
 }
@@ -199,6 +199,9 @@ function resolveStore(store: StoreSource | undefined, path: string): StoreRef {
   try {
     return resolveStoreRef(store)
   } catch (error) {
+    if (error instanceof StoreError) {
+      throw new StoreError(`${path}.store: ${error.message}`, { code: error.code, cause: error })
+    }
     if (!(error instanceof TypeError)) throw error
     throw new TypeError(`${path}.store: ${error.message}`, { cause: error })
   }
@@ -227,22 +230,30 @@ function checkRule(rule: AllowRule, path: string, most: Access): AllowRule {
   return { ...rule }
 }
 
-function resolveLimits(limits: LimitOptions | undefined): LimitOptions {
-  if (limits === undefined) return {}
+const limitMaxima: Readonly<Record<keyof LimitOptions, number>> = {
+  clientsMax: 2 ** 16,
+  mappingsMax: 2 ** 16,
+  pinnedBytesMax: Number.MAX_SAFE_INTEGER,
+  faultsInFlightMax: 2 ** 20,
+}
+
+function resolveLimits(
+  limits: LimitOptions = {},
+  datasets: readonly ResolvedDataset[],
+  bufferBytes: number | undefined,
+): LimitOptions {
   checkObject(limits, 'limits')
-  const maxima = {
-    clientsMax: 2 ** 16,
-    mappingsMax: 2 ** 16,
-    pinnedBytesMax: Number.MAX_SAFE_INTEGER,
-    faultsInFlightMax: 2 ** 20,
-  }
-  checkKnownKeys(limits, Object.keys(maxima), 'limits')
-  for (const [name, max] of Object.entries(maxima)) {
+  checkKnownKeys(limits, Object.keys(limitMaxima), 'limits')
+  for (const [name, max] of Object.entries(limitMaxima)) {
     const value = limits[name as keyof LimitOptions]
-    if (value !== undefined)
-      checkInteger(value, `limits.${name}`, name === 'pinnedBytesMax' ? 0 : 1, max)
+    const min = name === 'pinnedBytesMax' ? 0 : 1
+    if (value !== undefined) checkInteger(value, `limits.${name}`, min, max)
   }
-  return { ...limits }
+  if (bufferBytes === undefined) return { ...limits }
+  // One client must not be able to pin all that the others need; one page it may always pin.
+  const pageBytesMax = Math.max(...datasets.map(({ pageBytes }) => pageBytes))
+  const pinnedBytesMax = Math.max(Math.floor(bufferBytes / 4), pageBytesMax)
+  return { pinnedBytesMax, ...limits }
 }
 
 function resolveMetrics(metrics: ServeOptions['metrics']): number | undefined {
