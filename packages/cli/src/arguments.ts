@@ -4,15 +4,20 @@ import { parseArgs } from 'node:util'
 import { explainFailure } from './argument-values.ts'
 import { type CpRequest, readCpArguments } from './cp/cp-arguments.ts'
 import { type NewStoreRequest, readNewStoreArguments } from './new-store/new-store-arguments.ts'
+import { readServeArguments, type ServeRequest } from './serve/serve-arguments.ts'
+import { readStatArguments, type StatRequest } from './stat/stat-arguments.ts'
+import type { usage } from './usage.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What the command line asks for. */
 export type Request =
-  | { readonly command: 'help'; readonly of: 'umap' | 'doctor' | 'cp' | 'new-store' }
+  | { readonly command: 'help'; readonly of: keyof typeof usage }
   | { readonly command: 'version' }
   | { readonly command: 'doctor'; readonly json: boolean }
   | CpRequest
   | NewStoreRequest
+  | ServeRequest
+  | StatRequest
 
 const globalOptions = {
   help: { type: 'boolean', short: 'h' },
@@ -46,6 +51,10 @@ export function readArguments(args: readonly string[]): Request {
       return readDoctorArguments(rest)
     case 'new-store':
       return readNewStoreArguments(rest)
+    case 'serve':
+      return readServeArguments(rest)
+    case 'stat':
+      return readStatArguments(rest)
     default:
       throw new UsageError(`unknown command '${args[commandIndex]}'`)
   }

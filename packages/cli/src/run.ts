@@ -50,6 +50,10 @@ export async function run(args: readonly string[], context: CommandContext): Pro
       return (await import('./cp/cp.ts')).cp(request, context)
     case 'new-store':
       return (await import('./new-store/new-store.ts')).newStore(request, context)
+    case 'serve':
+      return (await import('./serve/serve.ts')).serve(request, context)
+    case 'stat':
+      return (await import('./stat/stat.ts')).stat(request, context)
   }
 }
 

@@ -5,12 +5,14 @@ export const usage = {
   umap: `Usage: umap COMMAND [OPTION…]
 
 Maps data sets that are larger than memory. This command looks after the machine it runs on, after
-data sets in stores, and after those who write stores.
+data sets in stores and those who write stores, and serves data sets to many processes.
 
 Commands:
   cp             copy a data set from one store to another
   doctor         say in which way this machine can page, and how to get a better one
   new-store      make a package for a store of your own, with tests that pass
+  serve          page data sets for many processes, which share the memory
+  stat           say what a server does
 
 Options:
   -h, --help     show this text, or that of a command: umap COMMAND --help
@@ -72,5 +74,50 @@ Options:
 
 Exit codes: 0 this machine can do it, in the best way or another; 1 it cannot (the report says what
 helps); 2 bad usage.
+`,
+  serve: `Usage: umap serve CONFIG
+
+Serves data sets at a Unix socket, where processes map them with connect() of @umap/server. A page is
+in memory once, however many map it. Says "listening at SOCKET" when it is ready.
+
+CONFIG is a JSON file:
+  { "socket": "umap.sock", "socketMode": "0660",
+    "buffer": { "bytes": 1073741824 },
+    "datasets": { NAME: { "store": { "module": "@umap/store-file", "options": { "path": … } },
+                          "access": "read-write", "pageBytes": 65536, "readAhead": 128,
+                          "allow": [{ "uid": 1000, "access": "read-only" }] } },
+    "limits": { "clientsMax": 256 }, "metrics": { "port": 9464 } }
+
+The path of the socket, and of a module, is relative to the file. Without "allow" a data set is for
+the server's own user and root. Without "buffer" its memory follows what the machine has to spare.
+
+The engine runs in a process of its own. When that dies, another one takes over at once: clients
+wait, and go on with all that they had written.
+
+SIGTERM, SIGINT  write everything back, make it durable, and end; a second one ends at once
+SIGHUP           changes nothing: CONFIG is read once
+
+Options:
+  -h, --help     show this text
+
+Exit codes: 0 everything is written back; 1 something is not, or no server can run: standard error
+says what; 2 bad usage, or a CONFIG that makes no sense.
+`,
+  stat: `Usage: umap stat [OPTION…] SOCKET
+
+Asks the server at SOCKET what it does, and prints a table of its data sets and one of its clients.
+
+FAULTS/S are touches that reached the server, over the last interval; touches of pages that a client
+has mapped already cost nothing, and are not seen. HITS is the share of all faults whose page was in
+memory. FAULT is the time from a fault to its end, FILL that of the store's reads: medians, and what
+99 % stay below.
+
+Options:
+  -w, --watch        again and again, until it is interrupted
+      --interval N   seconds between two snapshots (default 1)
+      --json         print the counters as JSON; with --watch one line for each snapshot
+  -h, --help         show this text
+
+Exit codes: 0 done, 1 there is no server, or it does not answer this user; 2 bad usage.
 `,
 } as const

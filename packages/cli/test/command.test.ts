@@ -28,8 +28,14 @@ describe('umap', () => {
 
   it.each([
     [[], 'no command is given'],
-    [['serve', 'umap.json'], "unknown command 'serve'"],
-    [['stat'], "unknown command 'stat'"],
+    [['serve'], 'serve needs CONFIG'],
+    [['serve', 'a.json', 'b.json'], "serve takes one CONFIG, not 'b.json' too"],
+    [['stat'], 'stat needs SOCKET'],
+    [['stat', 'a.sock', 'b.sock'], "stat takes one SOCKET, not 'b.sock' too"],
+    [
+      ['stat', '--interval', '0', 'a.sock'],
+      "option '--interval' must be seconds from 0.1 to 3600, not '0'",
+    ],
     [['copy', 'a', 'b'], "unknown command 'copy'"],
     [['--json'], "unknown option '--json'"],
     [['doctor', '--jsno'], "unknown option '--jsno'"],

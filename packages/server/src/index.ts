@@ -2,6 +2,7 @@
 
 export { Client, type MapOptions } from './client.ts'
 export { type ConnectOptions, connect } from './connect.ts'
+export { readServerStats } from './read-server-stats.ts'
 export { serve } from './serve.ts'
 export type {
   AllowRule,

@@ -3,6 +3,7 @@
 
 import cliProgress from 'cli-progress'
 import { formatBytes } from '../amounts.ts'
+import { formatDuration } from '../durations.ts'
 import type { OutputStream } from '../run.ts'
 
 /** What a progress display is told. */
@@ -111,14 +112,6 @@ class Rate {
     const spanMs = Math.min(performance.now() - this.#startMs, rateWindowMs)
     return this.#windowBytes === 0 || spanMs < 200 ? undefined : this.#windowBytes / (spanMs / 1000)
   }
-}
-
-/** A time as a person says it: "45 s", "3 min 20 s", "2 h 5 min". */
-export function formatDuration(seconds: number): string {
-  const whole = Math.ceil(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
 }
 
 function formatMoment({ doneBytes, totalBytes, rate, left }: Moment): string {
