@@ -53,12 +53,17 @@ class SocketDirectory {
   std::string name_;
 };
 
-// Lines that a server logs.
+// Lines that a server logs: the first thousand, and how many clients it says it has dropped.
 class LogLines {
  public:
   void Add(const std::string& line) {
     const std::lock_guard lock(mutex_);
-    lines_.push_back(line);
+    dropped_ += line.find(" dropped: ") != std::string::npos;
+    if (lines_.size() < 1000) lines_.push_back(line);
+  }
+  uint64_t dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
   }
   uint64_t Count(const std::string& part) const {
     const std::lock_guard lock(mutex_);
@@ -70,6 +75,7 @@ class LogLines {
  private:
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
+  uint64_t dropped_ = 0;
 };
 
 // One data set, "points", and whatever a test adds.

@@ -46,6 +46,7 @@ void EventLoop::Stop() {
   thread_.Join();
   watched_.clear();
   timers_.clear();
+  timer_moments_.clear();
   MutexLock lock(mutex_);
   posted_.clear();
 }
@@ -89,8 +90,19 @@ void EventLoop::Forget(uint64_t watch) {
   watched_.erase(found);
 }
 
-void EventLoop::After(uint32_t delay_ms, Task task) {
-  timers_.emplace(NowNs() + delay_ms * kNsPerMs, std::move(task));
+uint64_t EventLoop::After(uint32_t delay_ms, Task task) {
+  const uint64_t timer = next_timer_++;
+  const int64_t moment_ns = NowNs() + delay_ms * kNsPerMs;
+  timers_.emplace(std::pair(moment_ns, timer), std::move(task));
+  timer_moments_.emplace(timer, moment_ns);
+  return timer;
+}
+
+void EventLoop::CallOff(uint64_t timer) {
+  const auto found = timer_moments_.find(timer);
+  if (found == timer_moments_.end()) return;
+  timers_.erase({found->second, timer});
+  timer_moments_.erase(found);
 }
 
 void EventLoop::Run() {
@@ -123,12 +135,14 @@ void EventLoop::RunPosted() {
 int EventLoop::RunDue() {
   while (!timers_.empty()) {
     const auto first = timers_.begin();
-    const int64_t left_ns = first->first - NowNs();
+    const auto [moment_ns, timer] = first->first;
+    const int64_t left_ns = moment_ns - NowNs();
     if (left_ns > 0) {
       return static_cast<int>(std::min<int64_t>(left_ns / kNsPerMs + 1, 60'000));
     }
     const Task task = std::move(first->second);
     timers_.erase(first);
+    timer_moments_.erase(timer);
     task();
   }
   return -1;

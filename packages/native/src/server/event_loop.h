@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "os/mutex.h"
@@ -42,8 +43,10 @@ class EventLoop {
   // The handler is not called again, even for events that were read already.
   void Forget(uint64_t watch);
 
-  // Runs it once, `delay_ms` from now.
-  void After(uint32_t delay_ms, Task task);
+  // Runs it once, `delay_ms` from now. Returns a number by which that is called off.
+  uint64_t After(uint32_t delay_ms, Task task);
+  // Of what has run already too.
+  void CallOff(uint64_t timer);
 
  private:
   struct Watched {
@@ -62,7 +65,10 @@ class EventLoop {
   bool stopping_ = false;
   uint64_t next_watch_ = 1;
   std::map<uint64_t, Watched> watched_;
-  std::multimap<int64_t, Task> timers_;
+  // By moment, and by number.
+  std::map<std::pair<int64_t, uint64_t>, Task> timers_;
+  std::map<uint64_t, int64_t> timer_moments_;
+  uint64_t next_timer_ = 1;
 
   Mutex mutex_;
   std::vector<Task> posted_ GUARDED_BY(mutex_);

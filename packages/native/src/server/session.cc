@@ -58,10 +58,8 @@ Status Session::Begin() {
                              [this](uint32_t events) { OnSocket(events); });
   if (watch_ == 0) return Status::Fail(ENOMEM, "no memory to wait for a client");
   const uint32_t timeout_ms = state_.options.limits.hello_timeout_ms;
-  state_.loop.After(timeout_ms, [weak = weak_from_this(), timeout_ms] {
-    const auto self = weak.lock();
-    if (!self || self->phase_ != Phase::kGreeting) return;
-    self->Drop("it said nothing for " + std::to_string(timeout_ms) + " ms");
+  timer_ = state_.loop.After(timeout_ms, [this, timeout_ms] {
+    Drop("it said nothing for " + std::to_string(timeout_ms) + " ms");
   });
   return Status::Ok();
 }
@@ -159,6 +157,7 @@ void Session::End(wire::GoodbyeReason goodbye, const std::string& reason) {
   phase_ = Phase::kEnding;
   outbox_.Close();
   state_.loop.Forget(watch_);
+  state_.loop.CallOff(timer_);
   // The end is heard at once, whoever else keeps the socket.
   shutdown(socket_.get(), SHUT_RDWR);
   // 2. What may wait runs elsewhere: on the monitor, when it has come to its end, or on a job's

@@ -136,6 +136,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Outbox outbox_;
   uint64_t watch_ = 0;
   uint32_t watch_events_ = 0;
+  // For its hello, or for its kResumed.
+  uint64_t timer_ = 0;
   Phase phase_ = Phase::kGreeting;
   bool taken_over_ = false;
   bool resumes_ = false;

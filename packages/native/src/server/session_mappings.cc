@@ -234,9 +234,8 @@ Status Session::TakeOver(UniqueFd faults, const std::map<uint32_t, MappingEntry>
                              [this](uint32_t events) { OnSocket(events); });
   if (watch_ == 0) return Status::Fail(ENOMEM, "no memory to wait for a client");
   Answer(0, wire::Restarted{state_.generation});
-  state_.loop.After(state_.options.limits.resume_timeout_ms, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self && self->resumes_) self->Drop("it did not resume after the server was restarted");
+  timer_ = state_.loop.After(state_.options.limits.resume_timeout_ms, [this] {
+    Drop("it did not resume after the server was restarted");
   });
   return Status::Ok();
 }

@@ -114,6 +114,7 @@ void Session::HandleHello(const wire::Header& header, std::span<const uint8_t> p
   unwanted_.clear();
   if (again) (void)ServerJobs().Run([fds] { fds->clear(); });
   phase_ = Phase::kServing;
+  if (!again) state_.loop.CallOff(timer_);
   const ServerLimits& limits = state_.options.limits;
   Answer(header.request, wire::Welcome{state_.generation,
                                        {limits.mappings_max, limits.requests_max,
@@ -279,6 +280,7 @@ void Session::HandleResumed(std::span<const uint8_t> packet) {
   if (!Read(packet, &message)) return;
   if (!resumes_) return Drop("it resumed what was not interrupted");
   resumes_ = false;
+  state_.loop.CallOff(timer_);
   state_.on_resumed();
 }
 
