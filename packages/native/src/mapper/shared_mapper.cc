@@ -103,21 +103,24 @@ void SharedMapper::PutBack(Region&, PageIndex, SlotIndex, uint64_t) {
 // A right that is being given ends before the hole is punched: it finds the page in the file, and
 // the hole unmaps it.
 void SharedMapper::Release(Region& region, PageIndex first, PageIndex count) {
-  for (const auto& client : *ClientsOf(region)) client->ForgetRights(first, count);
+  const auto clients = ClientsOf(region);
+  for (const auto& client : *clients) client->ForgetRights(first, count);
   TestPoint("before-punch");
   region.pool->ReleaseMemory({first, count});
 }
 
 void SharedMapper::Admit(Region& region, PageIndex first, PageIndex count) {
   if (AttentionOf(region).load() == 0) return;
-  for (const auto& client : *ClientsOf(region)) client->Serve(first, count);
+  const auto clients = ClientsOf(region);
+  for (const auto& client : *clients) client->Serve(first, count);
 }
 
 // Writes -----------------------------------------------------------------------------------------
 
 void SharedMapper::Protect(Region& region, PageIndex first, PageIndex count) {
+  const auto clients = ClientsOf(region);
   bool all = true;
-  for (const auto& client : *ClientsOf(region)) all = client->Protect(first, count) && all;
+  for (const auto& client : *clients) all = client->Protect(first, count) && all;
   for (PageIndex page = first; page < first + count && !all; page++) {
     region.table[page].SetFlag(kRewritten);
   }
