@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Bench } from './bench.ts'
 import { type Choice, parseChoice, usage } from './command-line.ts'
-import { describeMachine, machineText } from './machine.ts'
+import { describeMachine, type Machine, machineText } from './machine.ts'
 import { buildNativePrograms } from './native-program.ts'
 import { runPolicyBench } from './policy/main.ts'
 import {
@@ -42,8 +42,8 @@ async function runScenario(
   bench: Bench,
   scenario: Scenario,
   isQuick: boolean,
+  machine: Machine,
 ): Promise<ScenarioRecord> {
-  const machine = describeMachine()
   const startedAt = new Date().toISOString()
   const startedMs = performance.now()
   const common = { name: scenario.name, work: scenario.work, startedAt, isQuick, machine }
@@ -91,9 +91,10 @@ async function runMeasured(choice: Choice): Promise<RunRecord> {
     signal: abortOnSignals(),
     print: (line) => console.log(line),
   })
-  console.log(machineText(describeMachine()))
+  const machine = describeMachine()
+  console.log(machineText(machine))
   for (const scenario of choice.scenarios) {
-    const one = await runScenario(bench, scenario, choice.quick)
+    const one = await runScenario(bench, scenario, choice.quick, machine)
     printScenario(one)
     measured = withScenario(measured, one)
     record = withScenario(record, one)

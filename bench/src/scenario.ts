@@ -6,6 +6,8 @@ import { type Comparison, median, type Reach } from './row.ts'
 /** A curve of a plot. */
 export interface Curve {
   readonly name: string
+  /** Drawn dashed. */
+  readonly isRival?: boolean
   readonly points: readonly (readonly [x: number, y: number])[]
 }
 

@@ -37,9 +37,10 @@ export function drawPlot(plot: Plot): string {
         ? axis(plot.xLabel, plot.xLog)
         : { ...axis(plot.xLabel, undefined), type: 'category', data: [...plot.xNames] },
     yAxis: { ...axis(plot.yLabel, plot.yLog), nameGap: 55 },
-    series: plot.curves.map(({ name, points }) => ({
+    series: plot.curves.map(({ name, points, isRival = false }) => ({
       type: 'line',
       name,
+      lineStyle: { type: isRival ? 'dashed' : 'solid' },
       symbolSize: 7,
       data: points.map(([x, y]) => [x, y]),
     })),

@@ -40,12 +40,11 @@ export function formatReport(
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`
 }
 
-/** When and where: scenarios of one machine and commit are one run. */
+/** When and where: scenarios with one description of the machine are one run. */
 function formatRuns({ scenarios }: RunRecord): string {
   const runs = new Map<string, ScenarioRecord[]>()
   for (const scenario of scenarios) {
-    const { load: _, ...machine } = scenario.machine
-    const key = JSON.stringify([machine, scenario.startedAt.slice(0, 10)])
+    const key = JSON.stringify([scenario.machine, scenario.startedAt.slice(0, 10)])
     runs.set(key, [...(runs.get(key) ?? []), scenario])
   }
   return ['## The machine', ...[...runs.values()].map((run) => formatRun(run, runs.size))].join(
@@ -73,7 +72,7 @@ function formatSummary({ scenarios }: RunRecord): string {
     const share = judged.length === 0 ? '–' : `${judged.length - lost.length} of ${judged.length}`
     return [`[${name}](#${name})`, share, lost.map(lostText).join('; ')]
   })
-  return ['## Summary', table(['scenario', 'reached', 'lost'], 'llr', rows)].join('\n\n')
+  return ['## Summary', table(['scenario', 'reached', 'lost'], 'lll', rows)].join('\n\n')
 }
 
 function lostText(comparison: Comparison): string {
@@ -108,7 +107,7 @@ function formatScenario(
     ),
   )
   const runs = comparisons[0]?.ours.length ?? 0
-  parts.push(`${runs} runs of each.`, ...notes)
+  parts.push(`${runs} ${runs === 1 ? 'run' : 'runs'} of each.`, ...notes)
   for (const [index, plot] of plots.entries()) {
     parts.push(`![${plot.title}](${plotPathOf(name, index)})`)
   }

@@ -68,8 +68,18 @@ const percentiles = [
   { name: 'p90', figure: 'p90Us' },
   { name: 'p95', figure: 'p95Us' },
   { name: 'p99', figure: 'p99Us' },
-  { name: 'p99.9', figure: 'p999Us' },
 ] as const
+// As many as can be told apart.
+const plotted = [
+  { name: 'userfaultfd', isRival: false },
+  { name: 'in-thread', isRival: false },
+  { name: 'signal', isRival: false },
+  { name: messageFloors[0].name, isRival: true },
+  { name: inThreadFloors[0].name, isRival: true },
+  { name: signalFloors[0].name, isRival: true },
+  { name: 'mmap MADV_RANDOM', isRival: true },
+] as const
+
 // Against each rival; of the others the best one is enough.
 const tabled = [
   { name: 'p50', figure: 'p50Us', isMain: true },
@@ -168,13 +178,16 @@ function plotOf(title: string, { rounds, contenders }: Run): Plot {
     yLabel: 'µs',
     yLog: 10,
     xNames: percentiles.map(({ name }) => name),
-    curves: [...contenders.values()]
-      .filter(({ name }) => name !== 'user mode' && name !== 'userfaultfd, writable')
-      .map((contender) => ({
-        name: contender.name,
+    curves: plotted.flatMap(({ name, isRival }) => {
+      const contender = contenders.get(name)
+      if (contender === undefined) return []
+      return {
+        name,
+        isRival,
         points: percentiles.map(
           ({ figure }, place) => [place, median(figuresOf(rounds, contender, figure))] as const,
         ),
-      })),
+      }
+    }),
   }
 }

@@ -70,6 +70,7 @@ export const jsStore: Scenario = {
           xNames: percentiles.map(({ name }) => name),
           curves: [...contenders, peer].map((contender) => ({
             name: contender.name,
+            isRival: contender === peer,
             points: percentiles.map(
               ({ figure }, place) => [place, median(figuresOf(rounds, contender, figure))] as const,
             ),

@@ -99,6 +99,7 @@ async function runKind(bench: Bench, kind: Kind): Promise<Outcome> {
           },
           {
             name: `${peer.name} (4 KiB pages)`,
+            isRival: true,
             points: pageSizes.map((kibibytes) => [kibibytes, medianOf(peer)] as const),
           },
         ],
