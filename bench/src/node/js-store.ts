@@ -4,7 +4,7 @@
 import { umap } from '@umap/core'
 import { type StoreRef, storeRef } from '@umap/store'
 import { fileStore } from '@umap/store-file'
-import { Indices, latencyFigures } from './measure.ts'
+import { latencyFigures, shuffled } from './measure.ts'
 import { chooseMemory, printFigures, startProgram } from './options.ts'
 import { filledWith } from './stores/fill.ts'
 
@@ -17,19 +17,6 @@ function instantStore(isAsync: boolean) {
   return storeRef(url, { byteLength: fileBytes, isAsync })
 }
 
-/** Offsets, one in each part of the file, in random order. */
-function shuffledOffsets(): Float64Array {
-  const offsets = Float64Array.from({ length: touches }, (_, place) => place * spacing)
-  const indices = new Indices(2 ** 31)
-  for (let end = touches; end > 1; end--) {
-    const other = indices.next() % end
-    const offset = offsets[end - 1] ?? 0
-    offsets[end - 1] = offsets[other] ?? 0
-    offsets[other] = offset
-  }
-  return offsets
-}
-
 const { store, value } = chooseMemory<{ store: StoreRef; value: number }>(options, {
   'sync-store': () => ({ store: instantStore(false), value: filledWith }),
   'async-store': () => ({ store: instantStore(true), value: filledWith }),
@@ -38,7 +25,8 @@ const { store, value } = chooseMemory<{ store: StoreRef; value: number }>(option
 await using region = await umap({ store, pageBytes, buffer: { bytes: bufferBytes } })
 const bytes = region.view(Uint8Array)
 const latenciesUs = new Float64Array(touches)
-for (const [touch, offset] of shuffledOffsets().entries()) {
+for (const [touch, place] of shuffled(touches).entries()) {
+  const offset = place * spacing
   const started = process.hrtime.bigint()
   const found = bytes[offset]
   latenciesUs[touch] = Number(process.hrtime.bigint() - started) / 1e3

@@ -8,11 +8,12 @@ const batchCount = 16
 
 /** Indices below `end` in an order without pattern: xorshift32, Marsaglia 2003. */
 export class Indices {
-  #state = 2463534242
+  #state: number
   readonly #end: number
 
-  constructor(end: number) {
+  constructor(end: number, seed = 0) {
     this.#end = end
+    this.#state = 2463534242 + seed * 7919
   }
 
   next(): number {
@@ -33,8 +34,9 @@ export function touchFor(
   milliseconds: number,
   valueCount: number,
   read: (index: number) => number | undefined,
+  seed = 0,
 ): number {
-  const indices = new Indices(valueCount)
+  const indices = new Indices(valueCount, seed)
   const startedMs = performance.now()
   let touches = 0
   while (performance.now() - startedMs < milliseconds) {
@@ -68,6 +70,35 @@ export function sumPages(
     sum += sumOf(values, first, first + pageValues)
   }
   return sum
+}
+
+const spacing = 65_536
+
+/** Touches one page in each 64 KiB, in random order, each once; the percentiles of their latencies. */
+export function touchesOnce(byteLength: number, read: (index: number) => number | undefined) {
+  const places = shuffled(byteLength / spacing)
+  const latenciesUs = places.map((place) => {
+    const index = (place * spacing) / 8
+    const started = process.hrtime.bigint()
+    const value = read(index)
+    const latencyUs = Number(process.hrtime.bigint() - started) / 1e3
+    checkValue(index, value)
+    return latencyUs
+  })
+  return latencyFigures(latenciesUs)
+}
+
+/** The numbers below `count` in random order. */
+export function shuffled(count: number): Float64Array {
+  const numbers = Float64Array.from({ length: count }, (_, number) => number)
+  const indices = new Indices(2 ** 31)
+  for (let end = count; end > 1; end--) {
+    const other = indices.next() % end
+    const last = numbers[end - 1] ?? 0
+    numbers[end - 1] = numbers[other] ?? 0
+    numbers[other] = last
+  }
+  return numbers
 }
 
 /** Percentiles of latencies in µs, as figures. */

@@ -1,6 +1,7 @@
 // The command line of the measured programs under Node, and their first and last act: to enter
 // their memory cgroup, and to print one line of JSON.
 import { writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 
 const text = { type: 'string', default: '' } as const
@@ -23,6 +24,9 @@ export function startProgram() {
       touches: number,
       sum: number,
       threads: number,
+      seed: number,
+      'start-at': number,
+      socket: text,
       direct: { type: 'boolean', default: false },
       endpoint: text,
       bucket: text,
@@ -43,6 +47,11 @@ export function startProgram() {
     milliseconds: Number(values.milliseconds),
     touches: Number(values.touches),
     sum: Number(values.sum),
+    threads: Number(values.threads),
+    seed: Number(values.seed),
+    /** A moment of `Date.now()`. */
+    startAt: Number(values['start-at']),
+    socket: values.socket,
     direct,
     endpoint,
     bucket,
@@ -58,6 +67,11 @@ export function chooseMemory<Result>(
   const choice = choices[memory]
   if (choice === undefined) throw new TypeError(`no memory is named ${memory}`)
   return choice()
+}
+
+/** Resolves at a moment of `Date.now()`, so that several processes or threads go on together. */
+export async function waitUntil(moment: number): Promise<void> {
+  await setTimeout(Math.max(0, moment - Date.now()))
 }
 
 /** Prints the figures of a run. */
