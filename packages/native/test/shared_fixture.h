@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/shared_region.h"
+#include "mapper/shared_mapper.h"
 #include "os/check.h"
 #include "os/uffd_abi.h"
 #include "page/region.h"
@@ -42,11 +43,12 @@ inline UniqueFd OpenClientUserfaultfd() {
   return fd;
 }
 
-inline void PoisonMemory(int uffd, void* begin, uint64_t bytes) {
-  uffdio_poison poison = {{reinterpret_cast<uint64_t>(begin), bytes}, 0, 0};
+// As a client does that was told of a page; what is mapped there by then stays.
+inline void PoisonMemory(int uffd, uint64_t begin, uint64_t bytes) {
+  uffdio_poison poison = {{begin, bytes}, 0, 0};
   if (ioctl(uffd, UFFDIO_POISON, &poison) == 0) return;
   CHECK(errno == EEXIST);
-  uffdio_range range = {reinterpret_cast<uint64_t>(begin), bytes};
+  uffdio_range range = {begin, bytes};
   CHECK(ioctl(uffd, UFFDIO_WAKE, &range) == 0);
 }
 
@@ -85,6 +87,7 @@ class SharedRegion {
   const std::shared_ptr<Region>& region() const { return region_; }
   const SharedPages& pages() const { return pages_; }
   uint64_t bytes() const { return bytes_; }
+  size_t client_count() const { return SharedMapper::CountClients(*region_); }
   // Whole pages.
   uint64_t mapped_bytes() const { return MappedBytesOf(*region_); }
   RegionStats stats() const { return StatsOf(*region_); }
@@ -116,110 +119,92 @@ class SharedRegion {
   std::shared_ptr<Region> region_;
 };
 
-// A client in this process. Its monitor runs from Start on.
-class LocalClient {
+// What a server has of one client: its userfaultfd, a monitor that reads it, and the mapping.
+class ServedClient {
  public:
-  LocalClient(SharedRegion& region, bool writable, uint64_t number = 1)
-      : region_(region), writable_(writable), number_(number) {
-    uffd_ = OpenClientUserfaultfd();
-    CHECK(uffd_.valid());
-    CHECK(ClientUserfaultfd::Adopt(UniqueFd(dup(uffd_.get())), &faults_).ok());
-    Map();
-    StartMonitor();
-    Attach(false);
-  }
-  ~LocalClient() {
-    if (mapping_) Detach();
-    StopMonitor();
-    if (data_) munmap(data_, bytes_);
-  }
-  LocalClient(const LocalClient&) = delete;
-  LocalClient& operator=(const LocalClient&) = delete;
+  struct Options {
+    uint64_t address = 0;
+    bool writable = true;
+    bool taken_over = false;
+    uint64_t number = 1;
+  };
 
-  uint8_t* data() const { return data_; }
-  volatile uint64_t* words() const { return reinterpret_cast<uint64_t*>(data_); }
-  volatile uint64_t& word(uint64_t offset) const { return words()[offset / 8]; }
-  int uffd() const { return uffd_.get(); }
+  // `uffd`: the client's; this has a descriptor of its own.
+  ServedClient(const std::shared_ptr<Region>& region, int uffd, const Options& options)
+      : region_(region), bytes_(MappedBytesOf(*region)) {
+    CHECK(ClientUserfaultfd::Adopt(UniqueFd(fcntl(uffd, F_DUPFD_CLOEXEC, 0)), &faults_).ok());
+    stop_.Reset(eventfd(0, EFD_CLOEXEC));
+    monitor_ = std::thread([this] { RunMonitor(); });
+    Attach(options);
+  }
+  ~ServedClient() {
+    if (mapping_) Detach();
+    const uint64_t one = 1;
+    CHECK(write(stop_.get(), &one, sizeof one) == sizeof one);
+    monitor_.join();
+  }
+  ServedClient(const ServedClient&) = delete;
+  ServedClient& operator=(const ServedClient&) = delete;
+
   ClientMapping& mapping() const { return *mapping_; }
   const std::shared_ptr<ClientLoad>& load() const { return load_; }
+  const std::shared_ptr<const ClientUserfaultfd>& faults() const { return faults_; }
+  // Pages that the client was told of.
   uint32_t failures() const { return failures_.load(); }
-  // The monitor has read this many messages.
-  uint64_t messages() const { return messages_.load(); }
 
-  void Detach() {
+  void Detach(bool client_lives = true) {
     const auto mapping = std::exchange(mapping_, nullptr);
     {
       // No answer is under way.
       const std::lock_guard lock(mutex_);
       attached_ = nullptr;
     }
-    DetachClient(mapping, true);
+    DetachClient(mapping, client_lives);
   }
-  // Moves the mapping to another address, as mremap(2) does.
-  void MoveAway() {
-    void* const place = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(place != MAP_FAILED);
-    void* const moved = mremap(data_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, place);
-    CHECK(moved == place);
-    data_ = static_cast<uint8_t*>(moved);
+
+  // The monitor reads nothing for as long as this lives.
+  using Deaf = std::unique_lock<std::mutex>;
+  std::unique_ptr<Deaf> StopReading() { return std::make_unique<Deaf>(reading_); }
+  bool HasMessages() const {
+    pollfd wait = {faults_->fd(), POLLIN, 0};
+    return poll(&wait, 1, 0) == 1;
   }
 
  private:
-  void Map() {
-    bytes_ = region_.mapped_bytes();
-    UniqueFd reading;
-    if (!writable_) CHECK(ReopenForReading(region_.pages(), &reading).ok());
-    void* const data = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                            writable_ ? MAP_SHARED : MAP_PRIVATE,
-                            writable_ ? region_.pages().pages.get() : reading.get(), 0);
-    CHECK(data != MAP_FAILED);
-    CHECK(madvise(data, bytes_, MADV_DONTFORK) == 0);
-    data_ = static_cast<uint8_t*>(data);
-  }
-
-  void Attach(bool taken_over) {
-    ClientMappingOptions options;
-    options.faults = faults_;
-    options.address = reinterpret_cast<uint64_t>(data_);
-    options.writable = writable_;
-    options.taken_over = taken_over;
-    options.client = number_;
-    options.load = load_;
-    // Not where it is told: a client hears of it by a message.
-    options.on_failed = [this](PageIndex page, const Status&) {
+  void Attach(const Options& options) {
+    ClientMappingOptions attach;
+    attach.faults = faults_;
+    attach.address = options.address;
+    attach.writable = options.writable;
+    attach.taken_over = options.taken_over;
+    attach.client = options.number;
+    attach.load = load_;
+    // The client does that, when it has the message.
+    attach.on_failed = [this, address = options.address](PageIndex page, const Status&) {
       failures_.fetch_add(1);
-      const uint64_t page_bytes = region_.region()->page_bytes;
-      PoisonMemory(uffd_.get(), data_ + page * page_bytes, page_bytes);
+      PoisonMemory(faults_->fd(), address + page * region_->page_bytes, region_->page_bytes);
     };
-    const Status status = AttachClient(region_.region(), options, &mapping_);
+    const Status status = AttachClient(region_, attach, &mapping_);
     if (!status.ok()) std::fprintf(stderr, "attach: %s\n", status.message.c_str());
     CHECK(status.ok());
     const std::lock_guard lock(mutex_);
     attached_ = mapping_;
   }
 
-  void StartMonitor() {
-    stop_.Reset(eventfd(0, EFD_CLOEXEC));
-    monitor_ = std::thread([this] { RunMonitor(); });
-  }
-  void StopMonitor() {
-    const uint64_t one = 1;
-    CHECK(write(stop_.get(), &one, sizeof one) == sizeof one);
-    monitor_.join();
-  }
   void RunMonitor() {
     std::vector<ClientMessage> messages(16);
     for (;;) {
       pollfd waits[2] = {{faults_->fd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
       poll(waits, 2, -1);
       if (waits[1].revents) return;
+      const std::lock_guard reading(reading_);
       const int32_t count = faults_->Read(messages.data(), 16);
       for (int32_t i = 0; i < count; i++) Handle(messages[static_cast<size_t>(i)]);
     }
   }
+
   void Handle(const ClientMessage& message) {
     const std::lock_guard lock(mutex_);
-    messages_.fetch_add(1);
     if (!attached_) return;
     const uint64_t address = attached_->address();
     switch (message.kind) {
@@ -240,22 +225,79 @@ class LocalClient {
     }
   }
 
-  SharedRegion& region_;
-  const bool writable_;
-  const uint64_t number_;
-  uint64_t bytes_ = 0;
-  uint8_t* data_ = nullptr;
-  UniqueFd uffd_;
+  const std::shared_ptr<Region> region_;
+  const uint64_t bytes_;
   std::shared_ptr<const ClientUserfaultfd> faults_;
   const std::shared_ptr<ClientLoad> load_ = std::make_shared<ClientLoad>();
   std::shared_ptr<ClientMapping> mapping_;
+  std::mutex reading_;
   std::mutex mutex_;
   // What the monitor answers for, under the mutex.
   std::shared_ptr<ClientMapping> attached_;
   std::atomic<uint32_t> failures_{0};
-  std::atomic<uint64_t> messages_{0};
   UniqueFd stop_;
   std::thread monitor_;
+};
+
+// A client's own side: the pages in this process's memory, and a userfaultfd for them.
+class ClientMemory {
+ public:
+  ClientMemory(const SharedPages& pages, uint64_t bytes, bool writable)
+      : writable_(writable), bytes_(bytes), uffd_(OpenClientUserfaultfd()) {
+    CHECK(uffd_.valid());
+    UniqueFd reading;
+    if (!writable) CHECK(ReopenForReading(pages, &reading).ok());
+    void* const data =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, writable ? MAP_SHARED : MAP_PRIVATE,
+             writable ? pages.pages.get() : reading.get(), 0);
+    CHECK(data != MAP_FAILED);
+    CHECK(madvise(data, bytes, MADV_DONTFORK) == 0);
+    data_ = static_cast<uint8_t*>(data);
+  }
+  ~ClientMemory() { munmap(data_, bytes_); }
+  ClientMemory(const ClientMemory&) = delete;
+  ClientMemory& operator=(const ClientMemory&) = delete;
+
+  bool writable() const { return writable_; }
+  int uffd() const { return uffd_.get(); }
+  uint8_t* data() const { return data_; }
+  uint64_t address() const { return reinterpret_cast<uint64_t>(data_); }
+  volatile uint64_t& word(uint64_t offset) const {
+    return reinterpret_cast<volatile uint64_t*>(data_)[offset / 8];
+  }
+  // Moves the mapping to another address, as mremap(2) does.
+  void MoveAway() {
+    void* const place = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(place != MAP_FAILED);
+    void* const moved = mremap(data_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    CHECK(moved == place);
+    data_ = static_cast<uint8_t*>(moved);
+  }
+
+ private:
+  const bool writable_;
+  const uint64_t bytes_;
+  UniqueFd uffd_;
+  uint8_t* data_ = nullptr;
+};
+
+// A client in this process, and what a server has of it.
+class LocalClient {
+ public:
+  LocalClient(SharedRegion& region, bool writable, uint64_t number = 1)
+      : memory_(region.pages(), region.mapped_bytes(), writable),
+        served_(region.region(), memory_.uffd(),
+                {.address = memory_.address(), .writable = writable, .number = number}) {}
+
+  uint8_t* data() const { return memory_.data(); }
+  volatile uint64_t& word(uint64_t offset) const { return memory_.word(offset); }
+  ClientMemory& memory() { return memory_; }
+  ServedClient& served() { return served_; }
+  ClientMapping& mapping() const { return served_.mapping(); }
+
+ private:
+  ClientMemory memory_;
+  ServedClient served_;
 };
 
 }  // namespace umap::test

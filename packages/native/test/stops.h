@@ -106,6 +106,17 @@ class Aside {
     AwaitThat(what, [&] { return done(); });
   }
   void Join() { thread_.join(); }
+  // Waits until the kernel has put the thread to sleep, for whatever.
+  void AwaitSleep() {
+    AwaitThat("a thread sleeps in the kernel", [&] {
+      if (state_->id == 0) return false;
+      std::ifstream file("/proc/self/task/" + std::to_string(state_->id) + "/stat");
+      std::string line;
+      std::getline(file, line);
+      const size_t end = line.rfind(") ");
+      return end != std::string::npos && (line[end + 2] == 'S' || line[end + 2] == 'D');
+    });
+  }
   // Waits until the thread sleeps in a fault: in the kernel's, or in the handler of a signal.
   void AwaitFault() {
     AwaitThat("a thread is blocked in a fault", [&] {

@@ -150,7 +150,7 @@ Given ClientMapping::Give(const ClientWaiter& waiter) {
   MutexLock lock(mutex_);
   if (closed_ || gone()) return Given::kDone;
   if (!BeginGiving(waiter.page, right)) return Given::kRefused;
-  TestPoint("before-give");
+  TestPoint(waiter.for_write ? "before-give-write" : "before-give");
   const bool lifts = waiter.for_write && waiter.is_write_protected;
   PageIndex first = waiter.page;
   const PageIndex count = right == kRead ? Surround(waiter.page, &first) : 1;

@@ -46,6 +46,7 @@ void Pager::AnswerClientFault(ClientMapping& client, const ClientFault& fault) {
   const uint64_t thread = client.client() << 32 ^ static_cast<uint32_t>(fault.thread_id);
   const ReadAheadPlan plan = PlanAhead(region, waiter.page, thread);
   client.AddWaiter(waiter);
+  TestPoint("before-await-page");
   AwaitClientPage(client, waiter);
   if (plan.fill_count > 0) FillAhead(region, plan);
 }
