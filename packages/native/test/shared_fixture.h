@@ -254,7 +254,12 @@ class ClientMemory {
     CHECK(madvise(data, bytes, MADV_DONTFORK) == 0);
     data_ = static_cast<uint8_t*>(data);
   }
-  ~ClientMemory() { munmap(data_, bytes_); }
+  ~ClientMemory() {
+    // While it is registered, unmapping waits for a server that reads of it.
+    uffdio_range range = {address(), bytes_};
+    ioctl(uffd_.get(), UFFDIO_UNREGISTER, &range);
+    munmap(data_, bytes_);
+  }
   ClientMemory(const ClientMemory&) = delete;
   ClientMemory& operator=(const ClientMemory&) = delete;
 

@@ -135,7 +135,7 @@ TEST(a_fault_on_a_page_that_is_being_evicted_is_answered_when_it_has_left) {
     evict.Join();
     EXPECT_EQ(seen, Scene::Original(3));
     EXPECT_TRUE(scene.StateOf(3) == (writes ? PageState::kDirty : PageState::kClean));
-    EXPECT_EQ(scene.two.mapping().waiting(), 0u);
+    Scene::AwaitWaiting(scene.two, 0);
   }
 }
 
@@ -161,8 +161,8 @@ TEST(a_page_that_many_wait_for_is_filled_once) {
   EXPECT_EQ(scene.store->CallsOf(StoreOp::kRead), 1u);
   EXPECT_TRUE(scene.StateOf(7) == PageState::kDirty);
   for (LocalClient* client : {&scene.one, &scene.two, &scene.reader}) {
-    EXPECT_EQ(client->mapping().waiting(), 0u);
-    EXPECT_EQ(client->served().load()->waiting(), 0u);
+    Scene::AwaitWaiting(*client, 0);
+    AwaitThat("the client's load ends", [&] { return client->served().load()->waiting() == 0; });
   }
 }
 

@@ -83,6 +83,7 @@ void EndTakeOver(const std::shared_ptr<Region>& region) {
   region->progress.fetch_add(1);
   FutexWakeAll(region->progress);
   region->pager->WakeEvictors();
+  SharedMapper::WakeTakenOver(*region);
 }
 
 }  // namespace umap

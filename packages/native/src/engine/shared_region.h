@@ -33,7 +33,8 @@ Status CreateSharedPages(uint64_t byte_length, uint64_t page_bytes, SharedPages*
 Status ReopenForReading(const SharedPages& shared, UniqueFd* pages);
 
 // Lets a client in that has mapped the pages: all of them, from `options.address` on. Registers the
-// memory, unless it was taken over. EINVAL: the client or its memory is not what it must be.
+// memory, unless it was taken over; then its events are being read already, for while one waits its
+// memory cannot be changed. EINVAL: the client or its memory is not what it must be.
 // REQUIRES: the region was opened over SharedPages, and stays open until DetachClient.
 Status AttachClient(const std::shared_ptr<Region>& region, const ClientMappingOptions& options,
                     std::shared_ptr<ClientMapping>* client);
@@ -53,7 +54,9 @@ void ForgetClientRange(ClientMapping& client, uint64_t offset, uint64_t bytes);
 // the client may write. For use after a prefault or a pin.
 void MapIntoClient(ClientMapping& client, ByteRange range);
 
-// Every client of the dead server was attached, or is dead too.
+// Every client of the dead server was attached, or is dead too, and their monitors know their
+// mappings: whoever waits in one reports again, so faults that were read before are forgotten. That
+// is where write-backs begin.
 void EndTakeOver(const std::shared_ptr<Region>& region);
 // Takes back the pins of the dead server that nobody has repeated.
 void ReleaseInheritedPins(const std::shared_ptr<Region>& region);

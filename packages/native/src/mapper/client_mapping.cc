@@ -87,7 +87,6 @@ Status ClientMapping::TakeOver() {
       return Status::Fail(EAGAIN, "the memory of a client changes, and nobody reads its events");
     }
   }
-  options_.faults->Wake(address(), bytes());
   return Status::Ok();
 }
 

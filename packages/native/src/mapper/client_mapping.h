@@ -67,6 +67,7 @@ class ClientMapping {
 
   uint64_t client() const { return options_.client; }
   bool writable() const { return options_.writable; }
+  bool taken_over() const { return options_.taken_over; }
   const std::shared_ptr<Region>& region() const { return region_; }
   uint64_t address() const { return address_.load(); }
   uint64_t bytes() const;
@@ -82,8 +83,7 @@ class ClientMapping {
   // Beginning and end: the engine's, as shared_region.h says it.
 
   Status Open();
-  // What another server gave the client is a right to read at most from here on, and who waits asks
-  // again.
+  // What another server gave the client is a right to read at most from here on.
   Status TakeOver();
   // No right is given from here on; those who wait are let go.
   void Close(bool client_lives);

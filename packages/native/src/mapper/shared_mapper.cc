@@ -79,6 +79,12 @@ void SharedMapper::RemoveClient(Region& region, const std::shared_ptr<ClientMapp
   memory.clients = std::move(clients);
 }
 
+void SharedMapper::WakeTakenOver(Region& region) {
+  for (const auto& client : *ClientsOf(region)) {
+    if (client->taken_over()) client->LetGo(0, region.page_count);
+  }
+}
+
 std::atomic<uint32_t>& SharedMapper::AttentionOf(Region& region) {
   return MemoryOf(region).attention;
 }

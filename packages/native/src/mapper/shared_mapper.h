@@ -53,6 +53,8 @@ class SharedMapper final : public Mapper {
   static void AddClient(Region& region, const std::shared_ptr<ClientMapping>& client);
   static void RemoveClient(Region& region, const std::shared_ptr<ClientMapping>& client);
   static size_t CountClients(Region& region) { return ClientsOf(region)->size(); }
+  // Who waits in a client that was taken over asks again.
+  static void WakeTakenOver(Region& region);
   // Waiters and poisoned pages of all clients; 0: nobody has to be looked at when pages settle.
   static std::atomic<uint32_t>& AttentionOf(Region& region);
   // Why a page failed.
