@@ -63,19 +63,19 @@ TEST(a_write_during_the_write_back_keeps_the_page_dirty) {
 TEST(a_write_back_waits_for_a_right_to_write_that_is_being_given) {
   Scene scene;
   EXPECT_EQ(scene.one.word(3 * kPage), Scene::Original(3));
-  Aside write([&] { scene.one.word(3 * kPage) = 5; });
+  std::unique_ptr<Aside> write, flush;
   {
-    // The page is dirty, and the right is decided on.
     Stop give("before-give-write");
+    write = std::make_unique<Aside>([&] { scene.one.word(3 * kPage) = 5; });
+    // The page is dirty, and the right is decided on.
     give.AwaitArrival();
     EXPECT_TRUE(scene.StateOf(3) == PageState::kDirty);
-    Aside flush([&] { CHECK(scene.region.Flush().ok()); });
+    flush = std::make_unique<Aside>([&] { CHECK(scene.region.Flush().ok()); });
     AwaitState(scene.region.region(), 3, PageState::kWritingBack);
     EXPECT_EQ(scene.store->CallsOf(StoreOp::kWrite), 0u);
-    give.Open();
-    flush.Join();
   }
-  write.Join();
+  flush->Join();
+  write->Join();
   // Whether the write came before the protection or faulted again, it is not lost.
   EXPECT_OK(scene.region.Flush());
   EXPECT_EQ(scene.stored(3), 5u);
@@ -88,23 +88,25 @@ TEST(an_eviction_waits_for_a_right_that_is_being_given) {
   EXPECT_EQ(scene.one.word(3 * kPage), Scene::Original(3));
   uint64_t seen = 0;
   std::atomic<bool> punched{false};
+  SetTestPoint("before-punch", [&] { punched = true; });
+  std::unique_ptr<Aside> read, evict;
   {
     Stop give("before-give");
-    Aside read([&] { seen = scene.two.word(3 * kPage); });
+    read = std::make_unique<Aside>([&] { seen = scene.two.word(3 * kPage); });
     give.AwaitArrival();
-    SetTestPoint("before-punch", [&] { punched = true; });
-    Aside evict([&] { CHECK(scene.region.Evict({3 * kPage, kPage}).ok()); });
+    evict = std::make_unique<Aside>([&] {
+      CHECK(scene.region.Evict({3 * kPage, kPage}).ok());
+    });
     AwaitState(scene.region.region(), 3, PageState::kEvicting);
     // The hole cannot be punched before the right is given. An evictor that did not wait would have
     // come there long before these faults are answered.
     for (PageIndex page = 20; page < 40; page++) Scene::Read(scene.reader, page * kPage);
     EXPECT_TRUE(!punched);
-    give.Open();
-    read.Join();
-    EXPECT_EQ(seen, Scene::Original(3));
-    evict.Join();
-    SetTestPoint("before-punch", {});
   }
+  read->Join();
+  EXPECT_EQ(seen, Scene::Original(3));
+  evict->Join();
+  SetTestPoint("before-punch", {});
   EXPECT_TRUE(punched);
   scene.store->Hold(StoreOp::kRead);
   EXPECT_TRUE(scene.StateOf(3) == PageState::kAbsent);
