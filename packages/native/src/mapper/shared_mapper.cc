@@ -80,7 +80,8 @@ void SharedMapper::RemoveClient(Region& region, const std::shared_ptr<ClientMapp
 }
 
 void SharedMapper::WakeTakenOver(Region& region) {
-  for (const auto& client : *ClientsOf(region)) {
+  const auto clients = ClientsOf(region);
+  for (const auto& client : *clients) {
     if (client->taken_over()) client->LetGo(0, region.page_count);
   }
 }
