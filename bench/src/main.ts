@@ -78,9 +78,16 @@ function writeRows(file: string | undefined, rows: readonly Row[]): void {
   if (file !== undefined) writeFileSync(file, `${JSON.stringify(rows, null, 2)}\n`)
 }
 
-async function runMeasured(choice: Choice): Promise<RunRecord> {
+interface Result {
+  /** Of this run. */
+  readonly rows: readonly Row[]
+  /** Of this run, and of the record that it adds to. */
+  readonly record: RunRecord
+}
+
+async function runMeasured(choice: Choice): Promise<Result> {
   let record = choice.from === undefined ? { scenarios: [] } : readRecord(choice.from)
-  if (choice.scenarios.length === 0) return record
+  if (choice.scenarios.length === 0) return { rows: rowsOf(record), record }
   const files = reportFiles(choice.out ?? docs)
   if (choice.report) mkdirSync(files.directory, { recursive: true })
   let measured: RunRecord = { scenarios: [] }
@@ -98,19 +105,19 @@ async function runMeasured(choice: Choice): Promise<RunRecord> {
     printScenario(one)
     measured = withScenario(measured, one)
     record = withScenario(record, one)
+    // What was measured so far is kept, whatever happens to the next.
     writeRows(choice.json, rowsOf(measured))
     if (choice.report) writeRecord(files.record, record)
   }
-  writeRows(choice.json, rowsOf(measured))
-  return record
+  return { rows: rowsOf(measured), record }
 }
 
-function runPolicy(choice: Choice): void {
+function runPolicy(choice: Choice): Row[] {
+  if (!choice.hasPolicy) return []
   const percent = (choice.quick ? quickSizes : fullSizes).policyPercent
   console.log(`policy: simulated, seed ${policySeed}`)
   const print = (line: string): void => console.log(line)
-  const rows = runPolicyBench({ seed: policySeed, scale: percent / 100, print })
-  if (choice.scenarios.length === 0) writeRows(choice.json, rows)
+  return runPolicyBench({ seed: policySeed, scale: percent / 100, print })
 }
 
 function messageOf(error: unknown): string {
@@ -132,8 +139,8 @@ if (choice.help) {
   process.exit(0)
 }
 try {
-  const record = await runMeasured(choice)
-  if (choice.hasPolicy) runPolicy(choice)
+  const { rows, record } = await runMeasured(choice)
+  writeRows(choice.json, [...rows, ...runPolicy(choice)])
   if (choice.report) await writeReport(choice.out ?? docs, record)
 } catch (error) {
   console.error(`umap bench: ${messageOf(error)}`)
