@@ -6,13 +6,14 @@ import type { ServerStats } from './server-stats.ts'
 /**
  * What the server at `socket` tells about itself.
  *
- * Rejects with a `UmapError` where there is no server, or where it does not let this user in.
+ * Rejects with a `UmapError`: UMAP_SERVER_GONE where there is none, UMAP_PERMISSION where it does
+ * not let this user in.
  */
 export async function readServerStats(socket: string): Promise<ServerStats> {
   const { native } = loadEngine()
   try {
     return JSON.parse(await native.clientServerStats(socket)) as ServerStats
   } catch (error) {
-    throw toUmapError(error, 'open', `the server at ${socket} cannot be asked`)
+    throw toUmapError(error, 'connect', `cannot ask the server at ${socket}`)
   }
 }

@@ -123,10 +123,7 @@ export class Server extends EventEmitter<ServerEventMap> {
   async #closeNow(): Promise<void> {
     const { regions, buffer } = this.#parts
     const failures = await this.#closeServer()
-    const closed = await Promise.allSettled(regions.map((region) => region.close()))
-    const failed = closed.flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason as Error] : [],
-    )
+    const failed = (await Promise.all(regions.map(closeOrTell))).filter((error) => error !== null)
     // A flush that failed at first and went well when it was repeated has lost nothing, but one
     // that is final is told only once.
     const errors = failed.length > 0 ? failed : failures
@@ -151,5 +148,18 @@ export class Server extends EventEmitter<ServerEventMap> {
     } catch (error) {
       return [toUmapError(error, 'close', 'write-back')]
     }
+  }
+}
+
+/** Closes a region; null, or a failure that says how much is not written. */
+async function closeOrTell(region: SharedRegion): Promise<Error | null> {
+  try {
+    await region.close()
+    return null
+  } catch (error) {
+    const { dirtyBytes } = region.stats()
+    const { message } = error as Error
+    const cause = (error as Error).cause
+    return new Error(`${message} (${dirtyBytes} bytes of it are not written)`, { cause })
   }
 }
