@@ -3,8 +3,8 @@
 //
 // Points: fault-read, before-fill, before-map, after-map, before-unprotect, before-evict-move,
 // after-evict-move, before-move-back, before-write-back, after-write-back,
-// before-finish-write-back, before-discard, before-abandon, before-trim; of regions that clients map:
-// before-give, before-give-write, before-await-page, before-punch.
+// before-finish-write-back, before-discard, before-abandon, before-trim; and of regions that
+// clients map: before-give, before-give-write, before-await-page, before-punch.
 #pragma once
 
 #include <atomic>
