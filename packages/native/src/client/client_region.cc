@@ -190,24 +190,34 @@ ByteRange ClientRegion::WholePages(ByteRange range) const {
   return {begin, end > begin ? end - begin : 0};
 }
 
+// Says it first: who waits for the page may be killed by what it finds there.
 void ClientRegion::Fail(ByteRange range, const Status& status) {
-  Log(LogLevel::kError, "cannot read " + label_ + " at " + std::to_string(range.offset) + ": " +
-                            status.message + "; touching offset " + std::to_string(range.offset) +
-                            " of the region raises SIGBUS until prefault() succeeds");
   const ByteRange pages = WholePages(range);
-  if (pages.byte_length == 0) return;
+  bool is_new = false;
+  {
+    MutexLock lock(mutex_);
+    for (uint64_t done = 0; done < pages.byte_length; done += page_bytes_) {
+      is_new = failed_.insert(pages.offset + done).second || is_new;
+    }
+  }
+  if (is_new) {
+    Log(LogLevel::kError, "cannot read " + label_ + " at " + std::to_string(pages.offset) + ": " +
+                              status.message + "; touching offset " +
+                              std::to_string(pages.offset) +
+                              " of the region raises SIGBUS until prefault() succeeds");
+  }
+  if (pages.byte_length > 0) Poison(pages);
+}
+
+void ClientRegion::Poison(ByteRange pages) {
   const OwnFaults& faults = *connection_->faults_;
   const uint64_t address = memory_.address() + pages.offset;
   if (!faults.has_poison()) {
     memory_.Replace(pages.offset, pages.byte_length);
     faults.Wake(address, pages.byte_length);
-    MutexLock lock(mutex_);
-    for (uint64_t done = 0; done < pages.byte_length; done += page_bytes_) {
-      replaced_.insert(pages.offset + done);
-    }
     return;
   }
-  // What is occupied was healed meanwhile, and its waiters are awake.
+  // What is occupied was healed meanwhile, or somebody was first; its waiters are awake.
   for (int i = 0; i < kPoisonAttemptsMax; i++) {
     if (faults.Poison(address, pages.byte_length) != PoisonOutcome::kBusy) return;
     usleep(kPoisonPauseUs);
@@ -216,15 +226,17 @@ void ClientRegion::Fail(ByteRange range, const Status& status) {
 
 Status ClientRegion::Heal(const std::vector<ByteRange>& ranges) {
   const OwnFaults& faults = *connection_->faults_;
-  if (faults.has_poison()) return Status::Ok();
   MutexLock lock(mutex_);
   for (const ByteRange& range : ranges) {
+    if (failed_.empty()) break;
     const ByteRange pages = WholePages(range);
-    auto page = replaced_.lower_bound(pages.offset);
-    while (page != replaced_.end() && *page < pages.offset + pages.byte_length) {
-      Status status = memory_.Restore(faults, *page, page_bytes_);
+    auto page = failed_.lower_bound(pages.offset);
+    while (page != failed_.end() && *page < pages.offset + pages.byte_length) {
+      // Poison is taken away by the server, which maps the page.
+      Status status = faults.has_poison() ? Status::Ok()
+                                          : memory_.Restore(faults, *page, page_bytes_);
       if (!status.ok()) return status;
-      page = replaced_.erase(page);
+      page = failed_.erase(page);
     }
   }
   return Status::Ok();

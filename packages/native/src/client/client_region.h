@@ -51,6 +51,7 @@ class ClientRegion final : public MappedRegion,
  private:
   using Range = std::pair<uint64_t, uint64_t>;
 
+  void Poison(ByteRange pages);
   template <typename Request>
   void AskRange(ByteRange range, Callback done);
   // The pages of a range in which a prefault has succeeded may be touched again.
@@ -76,8 +77,8 @@ class ClientRegion final : public MappedRegion,
   RegionStats last_stats_ GUARDED_BY(mutex_);
   // A failure that cannot be helped was told: the next close ends the region all the same.
   bool failure_told_ GUARDED_BY(mutex_) = false;
-  // Replaced pages, by offset; only where the kernel has no poison.
-  std::set<uint64_t> replaced_ GUARDED_BY(mutex_);
+  // Pages that raise errors, by offset.
+  std::set<uint64_t> failed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace umap

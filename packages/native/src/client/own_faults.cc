@@ -16,9 +16,10 @@
 namespace umap {
 namespace {
 
-constexpr uint64_t kRequired = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
-                               UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
-constexpr uint64_t kOptional = UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_POISON |
+constexpr uint64_t kRequired = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM;
+// The server refuses writable mappings where they are missing.
+constexpr uint64_t kToWrite = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
+constexpr uint64_t kOptional = kToWrite | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_POISON |
                                UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
                                UFFD_FEATURE_EVENT_UNMAP;
 
@@ -51,7 +52,7 @@ Status OpenWithFeatures(int flags, uint64_t denied, UniqueFd* fd, uint64_t* feat
   if (!(*features & UFFD_FEATURE_POISON)) *features &= ~uint64_t{UFFD_FEATURE_EVENT_UNMAP};
   if ((*features & kRequired) != kRequired) {
     return Status::Fail(ENOSYS, "this kernel's userfaultfd cannot page memory that a server shares "
-                                "(write-protect faults of shared memory came with Linux 5.19)");
+                                "(minor faults of shared memory came with Linux 5.14)");
   }
   status = OpenBest(flags, fd);
   if (!status.ok()) return status;

@@ -417,7 +417,16 @@ void ClientMapping::TellFailed(PageIndex page) {
   {
     MutexLock lock(mutex_);
     if (closed_) return;
+    // Mapped meanwhile: it has been healed.
+    if (IsMapped(ByteOf(page).load())) {
+      return options_.faults->Wake(AddressOf(page), region_->page_bytes);
+    }
     if (ByteOf(page).exchange(kForeign) != kForeign) NoteForeign(1);
+    // The client can poison nothing where a protected page once was. Nothing is mapped there, and
+    // whoever maps wants the mutex.
+    if (options_.writable) {
+      options_.faults->DropMarks(AddressOf(page), region_->page_bytes);
+    }
   }
   if (options_.on_failed) options_.on_failed(page, SharedMapper::FailureOf(*region_, page));
 }

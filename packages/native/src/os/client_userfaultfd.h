@@ -77,6 +77,8 @@ class ClientUserfaultfd {
   // Protecting wakes nobody; lifting the protection does.
   ClientOutcome Protect(uint64_t begin, uint64_t bytes) const;
   ClientOutcome Unprotect(uint64_t begin, uint64_t bytes) const;
+  // Where nothing is mapped: no mark stays of a protected page that was. Wakes nobody.
+  void DropMarks(uint64_t begin, uint64_t bytes) const;
   void Wake(uint64_t begin, uint64_t bytes) const;
 
   // Messages that are there, up to `count`, without waiting. 0: none now. -1: none ever again.

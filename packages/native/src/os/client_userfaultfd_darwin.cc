@@ -33,6 +33,8 @@ ClientOutcome ClientUserfaultfd::Unprotect(uint64_t, uint64_t) const {
   return ClientOutcome::kGone;
 }
 
+void ClientUserfaultfd::DropMarks(uint64_t, uint64_t) const {}
+
 void ClientUserfaultfd::Wake(uint64_t, uint64_t) const {}
 
 int32_t ClientUserfaultfd::Read(ClientMessage*, uint32_t) const { return -1; }

@@ -160,6 +160,10 @@ ClientOutcome ClientUserfaultfd::Unprotect(uint64_t begin, uint64_t bytes) const
   return SetProtection(begin, bytes, 0);
 }
 
+void ClientUserfaultfd::DropMarks(uint64_t begin, uint64_t bytes) const {
+  SetProtection(begin, bytes, UFFDIO_WRITEPROTECT_MODE_DONTWAKE);
+}
+
 void ClientUserfaultfd::Wake(uint64_t begin, uint64_t bytes) const {
   uffdio_range request = {begin, bytes};
   ioctl(fd(), UFFDIO_WAKE, &request);
