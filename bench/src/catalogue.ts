@@ -17,6 +17,7 @@ import { s3Random, s3Scan } from './scenarios/s3.ts'
 import { scanCold } from './scenarios/scan-cold.ts'
 import { scanWarm } from './scenarios/scan-warm.ts'
 import { scanWrite } from './scenarios/scan-write.ts'
+import { server } from './scenarios/server.ts'
 import { sort } from './scenarios/sort.ts'
 import { sqlite } from './scenarios/sqlite.ts'
 import { threads } from './scenarios/threads.ts'
@@ -42,6 +43,7 @@ export const defaultScenarios: readonly Scenario[] = [
   sqlite,
   s3Scan,
   s3Random,
+  server,
   growth,
   threads,
   pageSizesScenario,

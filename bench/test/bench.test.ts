@@ -119,12 +119,20 @@ describe('the benchmark', () => {
 
   test('rows-of-the-node-programs-have-the-agreed-shape', { timeout: 180_000 }, async (context) => {
     skipWithoutAllWays(context)
-    const rows = await runQuickly(['hit', 'node-random', 'node-scan', 'js-store', 'sqlite'])
+    const rows = await runQuickly([
+      ...['hit', 'node-random', 'node-scan', 'js-store', 'sqlite', 'server'],
+    ])
     expect(pairsOf(rows, 'node-scan')).toEqual([
       'cold / fs.readSync + lru-cache',
       'cold / mmap addon',
       'file in the page cache / fs.readSync + lru-cache',
       'file in the page cache / mmap addon, all in memory',
+    ])
+    expect(pairsOf(rows, 'server')).toEqual([
+      '1 client / in-process',
+      '2 clients / in-process',
+      '8 clients / in-process',
+      'second client on resident pages, p50 / in-process',
     ])
     expect(pairsOf(rows, 'hit').map((pair) => pair.split(' / ')[1])).toEqual(
       Array(3).fill('ordinary typed array'),
