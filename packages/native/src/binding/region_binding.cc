@@ -8,6 +8,7 @@
 #include "binding/system_call_warning.h"
 #include "engine/engine.h"
 #include "engine/shared_region.h"
+#include "store/committing_store.h"
 #include "store/file_store.h"
 #include "store/host_store.h"
 
@@ -132,6 +133,8 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   facts.label = options.store->label();
   facts.hosted = !options.store->traits().blocking;
   if (options.faults == FaultChoice::kShared) {
+    // What a store has accepted must not die with this process. A file's writes do not.
+    if (facts.hosted) options.store = MakeCommittingStore(std::move(options.store));
     facts.shared = OpenPages(arguments, given, facts);
     options.shared = facts.shared.get();
     if (options.shared == nullptr) return {};
