@@ -6,12 +6,17 @@ import { availableParallelism, setPriority } from 'node:os'
 
 const lowestPriority = 19
 
+// Looks now and then whether the benchmark is still there, which may be killed.
+const spin = `
+  const parent = process.ppid
+  while (process.ppid === parent) for (let count = 0; count < 1e8; count++);
+`
+
 /** Runs `work` while all processors are busy. */
 export async function withBusyProcessors<Result>(work: () => Promise<Result>): Promise<Result> {
   const spinners = Array.from({ length: availableParallelism() }, () =>
-    spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' }),
+    spawn(process.execPath, ['--eval', spin], { stdio: 'ignore' }),
   )
-  // A benchmark that is killed leaves nobody spinning.
   const end = (): void => {
     for (const spinner of spinners) spinner.kill('SIGKILL')
   }
