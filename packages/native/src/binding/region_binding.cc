@@ -138,6 +138,10 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
     facts.shared = OpenPages(arguments, given, facts);
     options.shared = facts.shared.get();
     if (options.shared == nullptr) return {};
+    // A page that was called clean is not in the next server's hands. A file keeps what it accepted
+    // when this process dies; another store may keep only what it has flushed.
+    const bool is_kept = !arguments.Field(given, "ledgerId").IsUndefined();
+    if (is_kept && facts.hosted) options.store = MakeCommittingStore(std::move(options.store));
   }
 
   std::shared_ptr<Region> region;
