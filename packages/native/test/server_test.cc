@@ -77,7 +77,8 @@ TEST(what_was_prefaulted_or_pinned_is_touched_without_a_fault) {
     EXPECT_EQ(client.word(page * kPage), ScriptedStore::WordAt(page * kPage));
   }
   for (uint64_t page = 32; page < 36; page++) client.word(page * kPage) = page;
-  EXPECT_EQ(server.server().Stats().datasets[0].clients.faults, 0);
+  const ServerStats stats = server.server().Stats();
+  EXPECT_EQ(stats.datasets[0].clients.faults, 0);
   EXPECT_OK(client.Do(wire::Unpin{client.number(), {32 * kPage, 4 * kPage}}));
   EXPECT_OK(client.Flush());
   EXPECT_EQ(server.store().Word(33 * kPage), 33);
