@@ -345,6 +345,7 @@ Status ServerImpl::CloseNow() {
   running_.store(false);
   state_.loop.Stop();
   state_.datasets.clear();
+  ServerJobs().Stop();
   return first_failure;
 }
 
