@@ -87,8 +87,8 @@ export function childrenOf(pid: number): number[] {
     .map(Number)
 }
 
-/** A field of /proc/PID/status; undefined where there is no such process. */
-export function statusField(pid: number, field: string): string | undefined {
+/** A field of /proc/PID/status; undefined where there is no such process, or PID/task/TID. */
+export function statusField(pid: number | string, field: string): string | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     return new RegExp(`^${field}:\\s+(\\S+)`, 'm').exec(status)?.[1]

@@ -1,9 +1,10 @@
 // A server that is silent for longer than a client will wait, or is gone for good: a clear message,
 // an error or a signal, and never zeros or a process that hangs.
 
+import { readdirSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { numberedPages } from './numbered-pages.ts'
-import { makeDirectory, until } from './processes.ts'
+import { makeDirectory, statusField, until } from './processes.ts'
 import { Reader } from './reader.ts'
 import { type Serving, startServing } from './serving.ts'
 
@@ -15,16 +16,30 @@ async function serveSomething(): Promise<Serving> {
   return startServing(directory, { datasets: { data } })
 }
 
+// A signal is sent at once and obeyed by each thread a little later.
+async function stop(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  const isStopped = (thread: string) => statusField(`${pid}/task/${thread}`, 'State') === 'T'
+  await until(
+    () => readdirSync(`/proc/${pid}/task`).every(isStopped),
+    () => 'a thread runs still',
+  )
+}
+
 async function loseServer(serving: Serving, how: 'silent' | 'gone'): Promise<() => void> {
   const server = serving.serverPid() as number
   if (how === 'silent') {
-    process.kill(server, 'SIGSTOP')
+    await stop(server)
     return () => process.kill(server, 'SIGKILL')
   }
   // The supervisor first: it would start another one.
   serving.supervisor.child.kill('SIGKILL')
   process.kill(server, 'SIGKILL')
   await serving.supervisor.ended
+  await until(
+    () => ['Z', undefined].includes(statusField(server, 'State')),
+    () => 'the server lives',
+  )
   return () => undefined
 }
 
@@ -85,7 +100,7 @@ it('a-pause-that-is-shorter-than-the-limit-is-only-a-pause', async () => {
   const serving = await serveSomething()
   const reader = await new Reader(serving.socket, 'data', { serverTimeoutMs: 20_000 }).mapped()
   const server = serving.serverPid() as number
-  process.kill(server, 'SIGSTOP')
+  await stop(server)
   reader.tell('read 11')
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(reader.running.text()).not.toContain('read:')
