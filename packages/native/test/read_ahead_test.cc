@@ -185,6 +185,27 @@ TEST(a_store_that_queues_is_read_ahead_as_far_as_probation_holds_two_windows) {
   EXPECT_EQ(LargestWindow(read_ahead, region, 950'000), 70u);
 }
 
+TEST(a_sequence_beside_lone_faults_has_short_windows_until_they_end) {
+  Region region;
+  Describe(&region, 1'000'000, 2048);
+  ReadAhead read_ahead;
+  EXPECT_EQ(LargestWindow(read_ahead, region, 0), 2048u);
+  // 1. Another thread jumps about, at least twice a window.
+  PageIndex next = 100'000;
+  PageIndex longest = 0;
+  for (PageIndex i = 0; i < 12; i++) {
+    const ReadAheadPlan plan = read_ahead.OnFault(region, next, kThread);
+    if (i > 3) longest = std::max(longest, plan.fill_count);
+    next = plan.fill_count > 0 ? plan.fill_first : next + 1;
+    for (PageIndex j = 0; j < 4; j++) {
+      read_ahead.OnFault(region, 500'000 + (i * 4 + j) * 9973, kThread + 1);
+    }
+  }
+  EXPECT_EQ(longest, 256u);
+  // 2. It stops.
+  EXPECT_EQ(LargestWindow(read_ahead, region, next), 2048u);
+}
+
 TEST(a_window_of_a_store_that_queues_comes_in_pieces_and_is_used) {
   constexpr uint64_t kPages = 4096;
   const auto store = std::make_shared<ScriptedStore>(

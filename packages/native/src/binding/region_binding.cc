@@ -133,8 +133,6 @@ Napi::Value RegionOpen(Environment& environment, Arguments& arguments) {
   facts.label = options.store->label();
   facts.hosted = !options.store->traits().blocking;
   if (options.faults == FaultChoice::kShared) {
-    // What a store has accepted must not die with this process. A file's writes do not.
-    if (facts.hosted) options.store = MakeCommittingStore(std::move(options.store));
     facts.shared = OpenPages(arguments, given, facts);
     options.shared = facts.shared.get();
     if (options.shared == nullptr) return {};

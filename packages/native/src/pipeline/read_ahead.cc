@@ -22,6 +22,9 @@ constexpr uint64_t kFarWindowBytesMin = 512 << 10;
 constexpr uint64_t kFarPieces = 8;
 constexpr uint64_t kFarPieceBytesMin = 1 << 20;
 constexpr PageIndex kStrideWindowMax = 64;
+// A device answers in order: beside a long window every other read of it waits for the end. Larger
+// windows are for those who have it to themselves.
+constexpr uint64_t kSharedWindowBytesMax = 1 << 20;
 // A thread that comes back this near to where it was may be walking with a stride.
 constexpr int64_t kStrideMax = 4096;
 // Shares of the budget: what a window may always have, and what standby takes.
@@ -100,6 +103,11 @@ void ReadAhead::Resize(Region& region, Stream* stream) {
   if (far && most * region.page_bytes > region.buffer->budget_bytes() / 100 * kWindowPercent) {
     most = std::clamp<uint64_t>(WindowBytesMax(region) / region.page_bytes, 1, most);
   }
+  const bool shares_device = lone_faults_ - stream->lone_faults > 1;
+  stream->lone_faults = lone_faults_;
+  if (!far && shares_device) {
+    most = std::clamp<uint64_t>(kSharedWindowBytesMax / region.page_bytes, 1, most);
+  }
   if (region.read_ahead_wasted.exchange(0) > stream->window / 2) {
     stream->window = std::max<PageIndex>(1, stream->window / 4);
   } else {
@@ -164,7 +172,10 @@ ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, uint64_t thread
   if (stream->last == page && stream->streak == 0) return {};
   stream->streak++;
   stream->last = page;
-  if (stream->streak < kStreakMin) return {};
+  if (stream->streak < kStreakMin) {
+    lone_faults_++;
+    return {};
+  }
   return stream->stride == 1 ? Sequential(region, stream, page)
                              : Strided(region, stream, page);
 }

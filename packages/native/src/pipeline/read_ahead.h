@@ -59,6 +59,8 @@ class ReadAhead {
     int64_t end = 0;
     PageIndex filled = 0;
     uint64_t used = 0;
+    // How many lone faults there had been when its last window began.
+    uint64_t lone_faults = 0;
   };
 
   Stream* Match(Region& region, PageIndex page, uint64_t thread) REQUIRES(mutex_);
@@ -70,6 +72,8 @@ class ReadAhead {
   Mutex mutex_;
   std::array<Stream, 64> streams_ GUARDED_BY(mutex_);
   uint64_t clock_ GUARDED_BY(mutex_) = 0;
+  // Faults that continued nothing, of all regions, ever.
+  uint64_t lone_faults_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace umap
