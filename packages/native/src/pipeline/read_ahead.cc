@@ -71,6 +71,7 @@ ReadAhead::Stream* ReadAhead::Match(Region& region, PageIndex page, uint64_t thr
     return stream;
   }
   // 3. A new stream.
+  lone_faults_++;
   *stream = Stream();
   stream->region_number = region.number;
   stream->buffer = region.buffer.get();
@@ -172,10 +173,7 @@ ReadAheadPlan ReadAhead::OnFault(Region& region, PageIndex page, uint64_t thread
   if (stream->last == page && stream->streak == 0) return {};
   stream->streak++;
   stream->last = page;
-  if (stream->streak < kStreakMin) {
-    lone_faults_++;
-    return {};
-  }
+  if (stream->streak < kStreakMin) return {};
   return stream->stride == 1 ? Sequential(region, stream, page)
                              : Strided(region, stream, page);
 }

@@ -72,7 +72,7 @@ class ReadAhead {
   Mutex mutex_;
   std::array<Stream, 64> streams_ GUARDED_BY(mutex_);
   uint64_t clock_ GUARDED_BY(mutex_) = 0;
-  // Faults that continued nothing, of all regions, ever.
+  // Faults that were near to no other, of all regions, ever.
   uint64_t lone_faults_ GUARDED_BY(mutex_) = 0;
 };
 
