@@ -33,9 +33,19 @@ const some = others.map(({ name, include }) => ({
   },
 }))
 
+// What every region promises, of regions whose pages a server in the same process has.
+const clients = {
+  test: {
+    ...shared,
+    name: 'client',
+    include: ['packages/core/test/{attach,closing,operations,with-resident}.test.ts'],
+    env: { UMAP_TEST_REGIONS: 'client', UMAP_TEST_WAY: 'client' },
+  },
+}
+
 export default defineConfig({
   test: {
-    projects: [all, ...some],
+    projects: [all, ...some, ...(own.startsWith('userfaultfd') ? [clients] : [])],
     // The first is undone last.
     globalSetup: [
       'scripts/temporary-directory.mjs',

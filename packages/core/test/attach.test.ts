@@ -6,18 +6,19 @@ import { attach, type RegionHandle, umap } from '@umap/core'
 import { memoryStore } from '@umap/store'
 import { describe, expect, it } from 'vitest'
 import { startAttached } from './attached-thread.ts'
-import { localFile, patternBytes, scratchFile } from './scratch.ts'
+import { openRegion } from './open-region.ts'
+import { patternBytes, scratchFile } from './scratch.ts'
 
 const pageBytes = 4096
 const byteLength = 64 * pageBytes
 
 async function open(shared = false) {
   const file = scratchFile(patternBytes(byteLength))
-  const region = await umap({
-    store: localFile(file),
+  const region = await openRegion({
+    file,
     access: 'read-write',
     pageBytes,
-    buffer: { bytes: 16 * pageBytes },
+    bufferBytes: 16 * pageBytes,
     shared,
   })
   return { file, region }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PageBuffer, type Region, umap } from '@umap/core'
 import { memoryStore } from '@umap/store'
 import { describe, expect, it } from 'vitest'
+import { openRegion } from './open-region.ts'
 import { processResources, regionMappingFlags } from './process-resources.ts'
 import { hostedFile, localFile, patternBytes, scratchFile } from './scratch.ts'
 
@@ -11,8 +12,8 @@ const pageBytes = 4096
 const byteLength = 64 * pageBytes
 
 function open(): Promise<Region> {
-  const store = localFile(scratchFile(patternBytes(byteLength)))
-  return umap({ store, access: 'read-write', pageBytes, buffer: { bytes: byteLength } })
+  const file = scratchFile(patternBytes(byteLength))
+  return openRegion({ file, access: 'read-write', pageBytes, bufferBytes: byteLength })
 }
 
 describe('close', () => {

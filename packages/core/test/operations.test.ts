@@ -1,18 +1,18 @@
 // What a region does beside being memory: prefault, flush, evict, pin, discard, statistics.
 
 import { readFileSync, truncateSync } from 'node:fs'
-import { umap } from '@umap/core'
 import { describe, expect, it } from 'vitest'
-import { localFile, patternBytes, scratchFile } from './scratch.ts'
+import { openRegion } from './open-region.ts'
+import { patternBytes, scratchFile } from './scratch.ts'
 
 const pageBytes = 4096
 const pages = 64
 const byteLength = pages * pageBytes
-const buffer = { bytes: 2 * byteLength }
+const bufferBytes = 2 * byteLength
 
 async function open(access: 'read-only' | 'read-write' = 'read-write') {
   const file = scratchFile(patternBytes(byteLength))
-  const region = await umap({ store: localFile(file), access, pageBytes, buffer })
+  const region = await openRegion({ file, access, pageBytes, bufferBytes })
   return { file, region }
 }
 
@@ -145,9 +145,12 @@ describe('pin', () => {
   })
 
   it('refuses more than the buffer can hold', async () => {
-    const store = localFile(scratchFile(byteLength))
-    const small = { bytes: 4 * pageBytes }
-    const region = await umap({ store, access: 'read-write', pageBytes, buffer: small })
+    const region = await openRegion({
+      file: scratchFile(byteLength),
+      access: 'read-write',
+      pageBytes,
+      bufferBytes: 4 * pageBytes,
+    })
     const pin = () => region.pin({ offset: 0, byteLength: 32 * pageBytes })
     expect(pin).toThrow(expect.objectContaining({ code: 'UMAP_NO_MEMORY' }))
     region.view(Uint8Array).fill(3)
@@ -187,12 +190,11 @@ describe('discard', () => {
 
   it('zeroes parts of pages where no more may be pinned', async () => {
     const file = scratchFile(patternBytes(byteLength))
-    const small = { bytes: 8 * pageBytes }
-    const region = await umap({
-      store: localFile(file),
+    const region = await openRegion({
+      file,
       access: 'read-write',
       pageBytes,
-      buffer: small,
+      bufferBytes: 8 * pageBytes,
     })
     let count = 0
     const pinAll = () => {

@@ -6,8 +6,9 @@ import { open as openFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Region, umap } from '@umap/core'
 import { memoryStore } from '@umap/store'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { localFile, patternBytes, scratchFile, scratchFolder } from './scratch.ts'
+import { describe, expect, it } from 'vitest'
+import { openRegion } from './open-region.ts'
+import { patternBytes, scratchFile, scratchFolder } from './scratch.ts'
 
 const pageBytes = 4096
 const byteLength = 64 * pageBytes
@@ -15,13 +16,10 @@ const bytes = patternBytes(byteLength)
 const range = { offset: 8 * pageBytes + 100, byteLength: 4 * pageBytes }
 const expected = bytes.subarray(range.offset, range.offset + range.byteLength)
 const rangePages = 5
+const bufferBytes = 16 * pageBytes
 
 async function open(access: 'read-only' | 'read-write' = 'read-only'): Promise<Region> {
-  const buffer = { bytes: 16 * pageBytes }
-  const store = localFile(scratchFile(bytes))
-  const region = await umap({ store, access, pageBytes, buffer })
-  onTestFinished(() => region.close())
-  return region
+  return openRegion({ file: scratchFile(bytes), access, pageBytes, bufferBytes })
 }
 
 /** A promise and what settles it. */
@@ -49,12 +47,11 @@ describe('withResident', () => {
 
   it('reads a file into absent pages, which reach the store', async () => {
     const target = scratchFile(byteLength)
-    const buffer = { bytes: 16 * pageBytes }
-    const region = await umap({
-      store: localFile(target),
+    const region = await openRegion({
+      file: target,
       access: 'read-write',
       pageBytes,
-      buffer,
+      bufferBytes,
     })
     const fd = openSync(scratchFile(bytes), 'r')
     region.withResident(range, (part) => readSync(fd, part, 0, part.length, range.offset))

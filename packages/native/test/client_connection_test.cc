@@ -186,12 +186,12 @@ TEST(a_new_server_gets_the_pins_first_then_what_is_unanswered) {
   server.Expect<wire::Pin>(&header);
   server.Done(header.request);
   EXPECT_OK(other.get());
-  region.Unpin({8192, 100});
-  server.Expect<wire::Unpin>(&header);
   auto unanswered = std::async(std::launch::async, [&] { return region.Pin({0, 100}); });
   server.Expect<wire::Pin>(&header);
-  auto flushed = Begin([&](Callback done) { region.Flush({0, 4096}, std::move(done)); });
   const uint32_t pin_request = header.request;
+  region.Unpin({8192, 100});
+  server.Expect<wire::Unpin>(&header);
+  auto flushed = Begin([&](Callback done) { region.Flush({0, 4096}, std::move(done)); });
   server.Expect<wire::Flush>(&header);
   const uint32_t flush_request = header.request;
 

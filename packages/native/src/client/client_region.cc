@@ -111,8 +111,16 @@ void ClientRegion::Flush(ByteRange range, Callback done) {
   AskRange<wire::Flush>(range, std::move(done));
 }
 
+// What was unpinned before goes too.
 void ClientRegion::Evict(ByteRange range, Callback done) {
-  AskRange<wire::Evict>(range, std::move(done));
+  auto ask = [self = shared_from_this(), range, done = std::move(done)] {
+    self->AskRange<wire::Evict>(range, done);
+  };
+  {
+    MutexLock lock(mutex_);
+    if (unpinning_ > 0) return after_unpinning_.push_back(std::move(ask));
+  }
+  ask();
 }
 
 void ClientRegion::Discard(ByteRange range, Callback done) {
@@ -120,6 +128,11 @@ void ClientRegion::Discard(ByteRange range, Callback done) {
 }
 
 Status ClientRegion::Pin(ByteRange range) {
+  {
+    // What was unpinned before makes room.
+    MutexLock lock(mutex_);
+    while (unpinning_ > 0) unpinned_.Wait(mutex_);
+  }
   Status status = connection_->channel_.AskAndWait(
       // On the receiving thread: a restart behind the answer must find the pin.
       wire::Pin{mapping_, WireOf(range)}, [this, range](Answer&) {
@@ -134,9 +147,40 @@ void ClientRegion::Unpin(ByteRange range) {
   const auto found = pins_.find({range.offset, range.byte_length});
   if (found == pins_.end()) return;
   if (--found->second == 0) pins_.erase(found);
+  {
+    MutexLock region_lock(mutex_);
+    unpinning_ += 1;
+  }
   // A new server is not asked for what is not in the list any more.
-  connection_->channel_.Ask(wire::Unpin{mapping_, WireOf(range)}, [](Answer&) {},
-                            AfterRestart::kDone);
+  connection_->channel_.Ask(
+      wire::Unpin{mapping_, WireOf(range)},
+      [self = shared_from_this()](Answer&) { self->EndUnpin(); }, AfterRestart::kDone);
+}
+
+void ClientRegion::EndUnpin() {
+  std::vector<std::function<void()>> asks;
+  {
+    MutexLock lock(mutex_);
+    if (--unpinning_ > 0) return;
+    asks.swap(after_unpinning_);
+    unpinned_.NotifyAll();
+  }
+  for (const auto& ask : asks) ask();
+}
+
+// As an engine's region counts them: pages, however often they are pinned.
+uint64_t ClientRegion::PinnedBytes() const {
+  MutexLock lock(connection_->pins_mutex_);
+  uint64_t pages = 0;
+  uint64_t counted_to = 0;
+  for (const auto& [range, count] : pins_) {
+    const uint64_t begin = std::max(range.first / page_bytes_, counted_to);
+    const uint64_t end = (range.first + range.second + page_bytes_ - 1) / page_bytes_;
+    if (end <= begin) continue;
+    pages += end - begin;
+    counted_to = end;
+  }
+  return pages * page_bytes_;
 }
 
 void ClientRegion::AddPins(std::vector<wire::Pin>* pins) const {
@@ -153,8 +197,10 @@ RegionStats ClientRegion::Stats() {
         understood = answer.type == wire::MessageType::kRegionStatsReply &&
                      wire::Decode(answer.packet, &reply);
       });
+  const uint64_t pinned_bytes = PinnedBytes();
   MutexLock lock(mutex_);
   if (understood) last_stats_ = StatsOf(reply, connection_->mode());
+  last_stats_.pinned_bytes = pinned_bytes;
   return last_stats_;
 }
 

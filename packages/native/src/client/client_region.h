@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -52,6 +53,8 @@ class ClientRegion final : public MappedRegion,
   using Range = std::pair<uint64_t, uint64_t>;
 
   void Poison(ByteRange pages);
+  void EndUnpin();
+  uint64_t PinnedBytes() const;
   template <typename Request>
   void AskRange(ByteRange range, Callback done);
   // The pages of a range in which a prefault has succeeded may be touched again.
@@ -72,6 +75,10 @@ class ClientRegion final : public MappedRegion,
   std::map<Range, uint32_t> pins_;
 
   Mutex mutex_;
+  CondVar unpinned_;
+  // Unpins that the server has not answered, and what waits for that.
+  uint32_t unpinning_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::function<void()>> after_unpinning_ GUARDED_BY(mutex_);
   std::map<uint64_t, EventSink> sinks_ GUARDED_BY(mutex_);
   uint64_t last_sink_ GUARDED_BY(mutex_) = 0;
   RegionStats last_stats_ GUARDED_BY(mutex_);
