@@ -199,7 +199,7 @@ export interface NativeBinding {
   keeperClose(id: KeeperId): void
 
   /**
-   * Takes over `fd`, and what the server before left.
+   * Takes over `fd`, which it closes, and what the server before left.
    *
    * @param onGone called once when the keeper is gone: nobody will start another server
    * @throws NativeError with EPROTO where the keeper is of another release, EINVAL for another

@@ -38,7 +38,8 @@ describe('a configuration file', () => {
     expect(ref?.url).toMatch(/^file:.*store-file/)
     expect(dataset).toEqual({
       name: 'points',
-      opensInCaller: false,
+      // The package says that its stores are files, which need no store host.
+      opensInCaller: true,
       access: 'read-write',
       pageBytes: 4096,
       readAheadPagesMax: -1,
@@ -54,6 +55,7 @@ describe('a configuration file', () => {
     const { parse } = read({ socket: '/tmp/umap.sock', datasets: { points: { store: local } } })
     const { datasets, socket } = parse()
     expect(datasets[0]?.store.url).toBe(`file://${module}`)
+    expect(datasets[0]?.opensInCaller).toBe(false)
     expect(socket).toBe('/tmp/umap.sock')
   })
 

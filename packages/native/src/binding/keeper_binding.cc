@@ -1,5 +1,9 @@
 // Exports for what outlives a server: the keeper, in the process that starts servers, and the
 // ledger at its other end, in the server.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -77,13 +81,17 @@ Napi::Value LedgerOpen(Environment& environment, Arguments& arguments) {
   // Known before the ledger is: its keeper may be gone at once.
   const auto number = std::make_shared<std::atomic<uint64_t>>(0);
   std::shared_ptr<Ledger> ledger;
+  // The caller's own, which may be anything, is closed only when it is a ledger's.
+  UniqueFd socket(fcntl(static_cast<int>(fd), F_DUPFD_CLOEXEC, 0));
+  if (!socket) return Throw(environment.env(), SystemError(errno, "taking over a ledger"));
   const Status status = OpenLedger(
-      UniqueFd(static_cast<int>(fd)),
+      std::move(socket),
       [queue = environment.queue(), number] {
         queue->Post([number](Napi::Env env) { TellGone(env, *number); });
       },
       &ledger);
   if (!status.ok()) return Throw(environment.env(), status);
+  close(static_cast<int>(fd));
   napi_ref reference = nullptr;
   if (napi_create_reference(environment.env(), on_gone, 1, &reference) != napi_ok) return {};
   *number = Table<KeptLedger>().Add(std::make_shared<KeptLedger>(std::move(ledger)));

@@ -4,8 +4,14 @@
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { resolveStoreRef, StoreError, type StoreModule, storeErrorCodes } from '@umap/store'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import {
+  resolveStoreRef,
+  StoreError,
+  type StoreModule,
+  type StoreRef,
+  storeErrorCodes,
+} from '@umap/store'
 import {
   type ResolvedServeOptions,
   resolveServeOptions,
@@ -93,13 +99,37 @@ function placeDatasets(datasets: object, absoluteFile: string): object {
 // A package is looked for where the file is that names it, then where this program is: a file in
 // /etc has no packages around it.
 function placeStore(store: Record<string, unknown>, parent: string): object {
-  const placed = { ...store, parent } as unknown as StoreModule
-  try {
-    resolveStoreRef(placed)
-  } catch (error) {
-    if (error instanceof StoreError && error.code === storeErrorCodes.module) return store
+  for (const source of [{ ...store, parent }, store]) {
+    try {
+      const ref = resolveStoreRef(source as unknown as StoreModule)
+      return offersNativeFd(ref) ? { ...ref, nativeFd: true } : ref
+    } catch (error) {
+      const isMissing = error instanceof StoreError && error.code === storeErrorCodes.module
+      if (!isMissing) break
+    }
   }
-  return placed
+  return { ...store, parent }
+}
+
+// A package whose stores are only a descriptor says so in its package.json. They need no store host,
+// whose two workers would cost most of the time in which another server takes over.
+function offersNativeFd({ url }: StoreRef): boolean {
+  if (!url.startsWith('file:')) return false
+  let directory = path.dirname(fileURLToPath(url))
+  for (let last = ''; directory !== last; last = directory, directory = path.dirname(directory)) {
+    const manifest = readManifest(path.join(directory, 'package.json'))
+    if (manifest !== undefined) return isObject(manifest.umap) && manifest.umap.nativeFd === true
+  }
+  return false
+}
+
+function readManifest(file: string): Record<string, unknown> | undefined {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return isObject(manifest) ? manifest : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
