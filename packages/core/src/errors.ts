@@ -12,7 +12,7 @@
  * | `UMAP_NO_MEMORY` | address space, memory, or the page buffer is too small for the request | a smaller request, a larger buffer |
  * | `UMAP_READ_ONLY` | a change was asked of a region that is mapped read-only | `access: 'read-write'` |
  * | `UMAP_SERVER_GONE` | a server is not there, has ended, or did not answer within `serverTimeoutMs`; pages that are not in memory raise SIGBUS | connect again, map again |
- * | `UMAP_NO_DATA_SET` | the server has no data set of that name | its configuration |
+ * | `UMAP_NO_DATA_SET` | a server has no data set of that name | its configuration |
  * | `UMAP_ENGINE` | the engine or the kernel failed in a way that has no code of its own | `cause` |
  */
 export const umapErrorCodes = {
