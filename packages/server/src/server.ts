@@ -10,7 +10,7 @@ import {
   UmapError,
   umapErrorCodes,
 } from '@umap/core/shared'
-import { type MetricsServer, startMetrics } from './metrics-server.ts'
+import type { MetricsServer } from './metrics-server.ts'
 import type { ResolvedServeOptions } from './serve-options.ts'
 import type { ServerStats } from './server-stats.ts'
 import { removeSocketFile, type SocketFile, socketFileAt } from './socket-file.ts'
@@ -78,6 +78,8 @@ export class Server extends EventEmitter<ServerEventMap> {
   async start(): Promise<void> {
     const { engine, options, inheritance } = this.#parts
     if (options.metricsPort !== undefined) {
+      // Only here: HTTP is half of what a server process loads, and clients wait for one that restarts.
+      const { startMetrics } = await import('./metrics-server.ts')
       this.#metrics = await startMetrics(options.metricsPort, () => this.stats())
     }
     try {
