@@ -10,6 +10,13 @@
 #include "test/expect.h"
 #include "test/server_fixture.h"
 
+#if defined(__SANITIZE_THREAD__)
+// The servers are forked by a process with threads, and start their own.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
+  return "die_after_fork=0";
+}
+#endif
+
 namespace umap::test {
 namespace {
 
