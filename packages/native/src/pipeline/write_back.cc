@@ -74,12 +74,18 @@ void Pager::ProtectRun(Region& region, PageIndex first, PageIndex count) {
   const bool any_pinned = region.pinned_pages.load() > 0;
   const bool some_stay_open = any_pinned && !ServesSystemCalls(region.mapper->mode());
   if (!some_stay_open) region.mapper->Protect(region, first, count);
-  for (PageIndex page = first; any_pinned && page < first + count; page++) {
-    if (region.table[page].Load().Has(kPinned)) {
-      region.table[page].SetFlag(kRewritten);
-    } else if (some_stay_open) {
-      region.mapper->Protect(region, page, 1);
+  PageIndex closed_from = first;
+  const PageIndex end = first + count;
+  for (PageIndex page = first; any_pinned && page < end; page++) {
+    if (!region.table[page].Load().Has(kPinned)) continue;
+    region.table[page].SetFlag(kRewritten);
+    if (some_stay_open && page > closed_from) {
+      region.mapper->Protect(region, closed_from, page - closed_from);
     }
+    closed_from = page + 1;
+  }
+  if (some_stay_open && end > closed_from) {
+    region.mapper->Protect(region, closed_from, end - closed_from);
   }
 }
 
