@@ -30,15 +30,15 @@ class Counters {
     return page * page_bytes_ + page_bytes_ / 2 + writer * 8;
   }
   void Write(const ClientMemory& memory, uint64_t writer, PageIndex page) {
-    volatile uint64_t& word = memory.word(OffsetOf(writer, page));
-    wrong_ += word != model_[writer][page];
-    word = ++model_[writer][page];
+    const std::atomic_ref<uint64_t> word = WordAt(memory, OffsetOf(writer, page));
+    wrong_ += word.load() != model_[writer][page];
+    word.store(++model_[writer][page]);
   }
   // What the reader saw of a page before, in `seen`.
   void Read(const ClientMemory& memory, PageIndex page, std::vector<uint64_t>* seen) {
     for (uint64_t writer = 0; writer < kWriters; writer++) {
       uint64_t& before = (*seen)[page * kWriters + writer];
-      const uint64_t now = memory.word(OffsetOf(writer, page));
+      const uint64_t now = WordAt(memory, OffsetOf(writer, page)).load();
       wrong_ += now < before;
       before = now;
     }
@@ -71,6 +71,11 @@ class Counters {
   }
 
  private:
+  // Threads of one client meet there.
+  static std::atomic_ref<uint64_t> WordAt(const ClientMemory& memory, uint64_t offset) {
+    return std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(memory.data() + offset));
+  }
+
   const uint64_t page_bytes_;
   std::vector<uint64_t> model_[kWriters];
   std::atomic<uint64_t> wrong_{0};
