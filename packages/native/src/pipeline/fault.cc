@@ -1,6 +1,7 @@
 // Fault: read what the kernel reports, claim the page, answer. Runs on fillers, each of which waits
-// in the userfaultfd, and fills what it reads itself: the kernel wakes one of those that wait. What
-// one read brings beside the first slow fill goes to another. It must never touch an absent page.
+// in the userfaultfd, and fills what it reads itself: the kernel wakes one of those that wait.
+// Where fills are slow each takes one fault; what one read brings beside that goes to another. It
+// must never touch an absent page.
 #include "os/check.h"
 #include "os/clock.h"
 #include "page/test_points.h"
@@ -22,15 +23,18 @@ void Pager::RunFiller() {
   std::vector<Fill*> slow;
   const Userfaultfd* const uffd = messages_ ? &messages_->uffd() : nullptr;
   uint32_t faults_in_a_row = 0;
+  // Each fault has woken a filler of its own: where they are slow, each takes one.
+  uint32_t read_max = fault_events_max_;
   while (!stopping_) {
     // 1. Faults; of those that are slow, the first is this filler's and the others go to others.
     const bool reads = uffd && faults_in_a_row < kFaultsInARowMax;
-    const uint32_t count = reads ? uffd->Read(faults.data(), fault_events_max_) : 0;
+    const uint32_t count = reads ? uffd->Read(faults.data(), read_max) : 0;
     for (uint32_t i = 0; i < count; i++) {
       RegionMap::Reading reading(regions_);
       HandleFault(faults[i], &slow);
     }
     faults_in_a_row = count > 0 ? faults_in_a_row + count : 0;
+    if (count > 0) read_max = slow.empty() ? fault_events_max_ : 1;
     for (size_t i = 1; i < slow.size(); i++) Post(slow[i]);
     // 2. Where there are none, what others have posted.
     Fill* fill = slow.empty() ? nullptr : slow[0];
