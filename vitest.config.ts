@@ -16,11 +16,20 @@ const shared = {
   server: { deps: { external: [/\/(packages\/[^/]+|examples|bench)\/dist\//] } },
 }
 
+// Clients bring their userfaultfd.
+const hasClients = own.startsWith('userfaultfd')
+const ofClients = [
+  'packages/server/test/{access,client-exits,connect,supervise-clients}.test.ts',
+  'packages/server/test/e2e/*.test.ts',
+]
+if (!hasClients) skipped.push({ name: 'clients of a server', reason: 'they need userfaultfd' })
+
 const all = {
   test: {
     ...shared,
     name: own,
     include: ['{packages/*,examples,bench,scripts}/test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', ...(hasClients ? [] : ofClients)],
   },
 }
 
@@ -45,7 +54,7 @@ const clients = {
 
 export default defineConfig({
   test: {
-    projects: [all, ...some, ...(own.startsWith('userfaultfd') ? [clients] : [])],
+    projects: [all, ...some, ...(hasClients ? [clients] : [])],
     // The first is undone last.
     globalSetup: [
       'scripts/temporary-directory.mjs',

@@ -9,6 +9,7 @@
 #include "client/connection.h"
 #include "client/silence.h"
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/scripted_server.h"
 #include "test/touch.h"
 
@@ -280,7 +281,7 @@ TEST(a_page_that_the_server_cannot_fill_raises_errors_until_it_is_healed) {
     server.Send(0, wire::Failed{kScriptedMapping, range, {EIO, false, "bad sector", {}}});
     EXPECT_FALSE(touched.get());
     EXPECT_EQ(ReadBySystemCall(client.Word(2)), EFAULT);
-    EXPECT_TRUE(said.Has("cannot read data set points of the server at " + server.path() +
+    EXPECT_TRUE(said.AwaitHas("cannot read data set points of the server at " + server.path() +
                          " at 8192: bad sector"));
 
     auto healed = Begin([&](Callback done) {
@@ -344,7 +345,7 @@ TEST(no_thread_waits_for_a_server_that_is_gone) {
       EXPECT_FALSE(touch(6, false).get());
       EXPECT_EQ(flushed.get().error, kServerGone);
       EXPECT_EQ(gone_events.load(), 1);
-      EXPECT_TRUE(said.Has("the server at " + server.path()));
+      EXPECT_TRUE(said.AwaitHas("the server at " + server.path()));
       // What was written elsewhere stays as it was: nothing reaches it from here.
       EXPECT_EQ(server.alias()[kScriptedPageBytes], 11);
 

@@ -8,6 +8,7 @@
 #include "client/connection.h"
 #include "os/uffd_abi.h"
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/server_fixture.h"
 #include "test/touch.h"
 

@@ -8,6 +8,7 @@
 
 #include "server/keeper.h"
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/server_fixture.h"
 
 #if defined(__SANITIZE_THREAD__)

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/server_fixture.h"
 
 namespace umap::test {

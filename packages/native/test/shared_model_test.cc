@@ -4,6 +4,7 @@
 #include <random>
 
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/server_process.h"
 #include "test/stops.h"
 

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/scripted_store.h"
 #include "test/shared_fixture.h"
 #include "test/stops.h"

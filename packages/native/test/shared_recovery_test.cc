@@ -2,6 +2,7 @@
 // one makes of it: the test is the client, and keeps the memory files and its userfaultfd. See
 // docs/page-states.md, "What outlives the server".
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/server_process.h"
 #include "test/stops.h"
 #include "test/touch.h"

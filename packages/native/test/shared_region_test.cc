@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "test/expect.h"
+#include "test/needs_userfaultfd.h"
 #include "test/scripted_store.h"
 #include "test/shared_fixture.h"
 #include "test/stops.h"

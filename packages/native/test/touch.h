@@ -100,6 +100,11 @@ class CapturedStderr {
     const std::lock_guard lock(mutex_);
     return text_.find(part) != std::string::npos;
   }
+  // What was written may be on its way still. False: it did not come for ten seconds.
+  bool AwaitHas(const std::string& part) {
+    for (int i = 0; i < 10'000 && !Has(part); i++) usleep(1000);
+    return Has(part);
+  }
 
  private:
   int before_ = -1;
