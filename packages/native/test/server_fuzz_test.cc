@@ -101,7 +101,7 @@ class Liar {
     if (maps) CHECK(client_.Ask(wire::Map{wire::Access::kReadWrite, kServedName}, &mapped));
     // 2. Out of line, out of form, or out of bounds.
     const uint32_t number = mapped.mapping;
-    switch (random_() % (maps ? 9 : 6)) {
+    switch (random_() % (maps ? 8 : 6)) {
       case 0: return Garbage();
       case 1: return Spoil(Packet(wire::Ping{}), descriptor);
       case 2: return Spoil(Packet(wire::Map{wire::Access::kReadOnly, "points"}), descriptor);
@@ -109,8 +109,7 @@ class Liar {
       case 4: return Packet(wire::Attach{number + 1, 4096});
       case 5: return Packet(wire::Resumed{});
       case 6: return OutOfBounds(number);
-      case 7: return Spoil(Packet(wire::Prefault{number, {{0, 1}, {4096, 1}}}), descriptor);
-      default: return Packet(wire::Unpin{number, {0, 1 + random_() % 4096}});
+      default: return Spoil(Packet(wire::Prefault{number, {{0, 1}, {4096, 1}}}), descriptor);
     }
   }
 

@@ -61,7 +61,7 @@ async function killServers(kept: Kept, seed: number, msMax: number): Promise<voi
 
 describe('what clients wrote', () => {
   it('outlives-every-kill-of-the-server-over-files', async () => {
-    await killServers(inFiles, testSeed('servers over files'), isBrief ? 10_000 : 70_000)
+    await killServers(inFiles, testSeed('servers over files'), isBrief ? 10_000 : 80_000)
   }, 3_600_000)
 
   it('outlives-every-kill-of-the-server-over-sqlite', async (context) => {
